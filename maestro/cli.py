@@ -1,0 +1,126 @@
+"""The command line: one explicit table of commands, each imported only when it is called.
+
+A command module has ``add_arguments(parser)`` and ``run(arguments, world) -> int`` (the exit code).
+Exit codes: 0 holds or done, 1 the tool failed, 2 usage or configuration, 3 wrong selection, 10 blocking findings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import NamedTuple, NoReturn
+
+from maestro import __version__
+from maestro.errors import MaestroError, UsageError
+from maestro.world import World
+
+
+class Command(NamedTuple):
+    """A row of the table: what the user types, what is imported, what the help says."""
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS = (
+    Command("init", "gates.commands.init", "make a governed repository, or govern an existing one"),
+    Command("doctor", "gates.commands.doctor", "what is installed, what judges, what is missing"),
+    Command("check", "gates.commands.check", "judge a change: every gate, one report"),
+    Command("fix", "gates.commands.fix", "print the patch that repairs findings; --write applies it"),
+    Command("waive", "gates.commands.waive", "write the waiver document for one finding"),
+    Command("approve", "gates.commands.approve", "sign a change to what decides, with your SSH key"),
+    Command("explain", "gates.commands.explain", "a rule's page in the terminal"),
+    Command("schema", "maestro.commands.schema", "JSON Schema of every kind"),
+    Command("simulate", "policy.commands.simulate", "what policy would decide, without side effects"),
+    Command("policy list", "policy.commands.list", "the packs: mode, owner, rules"),
+    Command("run", "gates.commands.run", "execute merged manifests and sign receipts"),
+    Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, remedy=f"see `{self.prog} --help`")
+
+
+def _overview() -> str:
+    width = max(len(command.name) for command in COMMANDS)
+    rows = "\n".join(f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS)
+    return f"""usage: maestro COMMAND [options]
+
+A control plane without a server: gates judge pull requests, the runner executes
+what was merged, signed evidence remains.
+
+commands:
+{rows}
+
+  maestro COMMAND --help   says more about one of them
+  maestro --version
+"""
+
+
+def _find(argv: list[str]) -> tuple[Command, list[str]] | None:
+    for words in (2, 1):
+        name = " ".join(argv[:words])
+        for command in COMMANDS:
+            if command.name == name and len(argv) >= words:
+                return command, argv[words:]
+    return None
+
+
+def _unknown(argv: list[str]) -> UsageError:
+    import difflib
+
+    near = difflib.get_close_matches(argv[0], [command.name for command in COMMANDS], 1)
+    family = [command.name for command in COMMANDS if command.name.startswith(argv[0] + " ")]
+    if family:
+        return UsageError(f"`maestro {argv[0]}` needs one of: " + ", ".join(name.split()[1] for name in family))
+    hint = f"did you mean `maestro {near[0]}`? " if near else ""
+    return UsageError(f"there is no command {argv[0]!r}", remedy=hint + "`maestro --help` lists them")
+
+
+def dispatch(argv: list[str], world: World) -> int:
+    """Run one command line; errors surface as MaestroError.
+
+    Raises:
+        MaestroError: anything the user should read; its ``exit_code`` is the process's.
+    """
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        world.stdout.write(_overview())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        world.stdout.write(f"maestro-conductor {__version__}\n")
+        return 0
+    found = _find(argv)
+    if found is None:
+        raise _unknown(argv)
+    command, rest = found
+    module = importlib.import_module(command.module)
+    parser = _Parser(prog=f"maestro {command.name}", description=command.summary, allow_abbrev=False)
+    module.add_arguments(parser)
+    arguments = parser.parse_args(rest)
+    return int(module.run(arguments, world))
+
+
+def explain_error(error: MaestroError) -> str:
+    """The lines a person reads: what is wrong, where, what to do next."""
+    place = f"{error.where}: " if error.where else ""
+    remedy = f"\n  → {error.remedy}" if error.remedy else ""
+    return f"maestro: {place}{error.message}{remedy}\n"
+
+
+def main(argv: list[str] | None = None, world: World | None = None) -> int:
+    """Entry point: never a traceback for what a user can cause."""
+    world = world or World()
+    try:
+        return dispatch(sys.argv[1:] if argv is None else argv, world)
+    except MaestroError as error:
+        world.stderr.write(explain_error(error))
+        return error.exit_code
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        world.stderr.write("maestro: interrupted\n")
+        return 130
