@@ -110,9 +110,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """Everything in scope was judged and nothing was found."""
+    """Everything in scope was judged and nothing was found. ``note`` says what is worth knowing all the same."""
 
     judged: int
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class Failed:
 
     judged: int
     findings: tuple[Finding, ...]
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +135,10 @@ class Skipped:
 GateResult = Passed | Failed | Skipped
 
 
-def result_of(judged: int, findings: Iterable[Finding]) -> Passed | Failed:
+def result_of(judged: int, findings: Iterable[Finding], note: str | None = None) -> Passed | Failed:
     """``Failed`` when there is a finding, else ``Passed``."""
     found = tuple(findings)
-    return Failed(judged, found) if found else Passed(judged)
+    return Failed(judged, found, note) if found else Passed(judged, note)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,159 @@
+"""Runs gates side by side and settles what blocks: existing findings, waivers, preview, errors.
+
+A gate only says what it found. Whether that was there before, is waived, or is a preview is the same question for
+every gate, so it is answered once, here; and only the harness can say ``errored``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from gates.scene import CouldNotJudge, Scene
+from maestro.errors import MaestroError
+from maestro.findings import Failed, Finding, GateResult, Passed, Rule, Skipped, Verdict, milder, with_fingerprints
+
+
+class Gate(Protocol):
+    """What a gate's module offers."""
+
+    ID: str
+    RULES: tuple[Rule, ...]
+    NEEDS_REGO: bool
+    OF_THE_CHANGE_ITSELF: bool
+    """Whether it judges the act of changing (then nothing of it exists before, nor can be waived)."""
+
+    def judge(self, scene: Scene) -> GateResult:
+        """Judge the change; may raise CouldNotJudge."""
+        ...
+
+
+Waivers = Mapping[tuple[str, str], str]
+"""(rule, subject) → the name of the waiver document that holds at the policy revision today."""
+
+
+def run_gates(
+    gates: Iterable[Gate],
+    scene: Scene,
+    *,
+    waivers: Callable[[], Waivers],
+    changed_packs: frozenset[str],
+    settings_changed: bool,
+    clock: Callable[[], float] = time.perf_counter,
+    started: Callable[[str], None] = lambda gate: None,
+) -> list[Verdict]:
+    """One verdict per gate, in the order given. Never raises for what a gate does."""
+    verdicts = []
+    for gate in gates:
+        started(gate.ID)
+        begin = clock()
+        verdict = _guarded(gate, scene, waivers, changed_packs, settings_changed)
+        verdicts.append(replace(verdict, seconds=round(clock() - begin, 3)))
+    return verdicts
+
+
+def _guarded(
+    gate: Gate, scene: Scene, waivers: Callable[[], Waivers], changed_packs: frozenset[str], settings_changed: bool
+) -> Verdict:
+    try:
+        return _settled(gate, scene, waivers, changed_packs, settings_changed)
+    except CouldNotJudge as error:
+        try:
+            findings = _marked(gate, scene, error.findings, waivers)
+        except Exception as another:
+            return _errored(gate, another)
+        return Verdict(
+            gate.ID, "errored", error.judged, findings=findings, reason=error.message, remedy=error.remedy
+        )
+    except (Exception, RecursionError, MemoryError) as error:
+        return _errored(gate, error)
+
+
+def _errored(gate: Gate, error: BaseException) -> Verdict:
+    if isinstance(error, MaestroError):
+        place = f"{error.where}: " if error.where else ""
+        return Verdict(gate.ID, "errored", reason=place + error.message, remedy=error.remedy)
+    return Verdict(
+        gate.ID,
+        "errored",
+        reason=f"the gate crashed: {type(error).__name__}: {error}",
+        remedy="this is a defect of the tool; nothing was allowed because of it",
+    )
+
+
+def _settled(
+    gate: Gate, scene: Scene, waivers: Callable[[], Waivers], changed_packs: frozenset[str], settings_changed: bool
+) -> Verdict:
+    result = gate.judge(scene)
+    if isinstance(result, Skipped):
+        findings: tuple[Finding, ...] = ()
+        judged = 0
+    else:
+        judged = result.judged
+        findings = _marked(gate, scene, result.findings if isinstance(result, Failed) else (), waivers)
+    ahead = _after_merge(gate, scene, findings, changed_packs) if settings_changed and not scene.change.preview else ()
+    findings += ahead
+    if isinstance(result, Skipped) and not ahead:
+        return Verdict(gate.ID, "skipped", reason=result.reason)
+    outcome = "failed" if any(finding.blocks for finding in findings) else "passed"
+    reason = result.note if isinstance(result, Passed | Failed) else None
+    return Verdict(gate.ID, outcome, judged, findings=findings, reason=reason)
+
+
+def _marked(
+    gate: Gate, scene: Scene, found: tuple[Finding, ...], waivers: Callable[[], Waivers]
+) -> tuple[Finding, ...]:
+    """Findings with fingerprints, and what the target, the waivers and the preview make of them."""
+    if not found:
+        return ()
+    findings = with_fingerprints(found)
+    if scene.change.preview:
+        return tuple(replace(finding, mode=milder(finding.mode, "warn")) for finding in findings)
+    if gate.OF_THE_CHANGE_ITSELF:
+        return findings
+    before = _fingerprints_at_target(gate, scene)
+    block_existing = scene.settings.config.existing == "block"
+    held = waivers()
+    marked = []
+    for finding in findings:
+        existing = finding.fingerprint in before and not block_existing
+        waived_by = held.get((finding.rule, finding.subject))
+        marked.append(replace(finding, existing=existing, waived_by=waived_by))
+    return tuple(marked)
+
+
+def _fingerprints_at_target(gate: Gate, scene: Scene) -> frozenset[str]:
+    try:
+        result = gate.judge(scene.at_target())
+    except CouldNotJudge as error:
+        return frozenset(finding.fingerprint for finding in with_fingerprints(error.findings))
+    found = result.findings if isinstance(result, Failed) else ()
+    return frozenset(finding.fingerprint for finding in with_fingerprints(found))
+
+
+def _after_merge(
+    gate: Gate, scene: Scene, known: tuple[Finding, ...], changed_packs: frozenset[str]
+) -> tuple[Finding, ...]:
+    """What the changed settings would find in the whole repository, beyond what is known: warnings, announced."""
+    if gate.OF_THE_CHANGE_ITSELF:
+        return ()
+    later = scene.after_merge(changed_packs)
+    if later is None:
+        return ()
+    result = gate.judge(later)
+    found = result.findings if isinstance(result, Failed) else ()
+    seen = {finding.fingerprint for finding in known}
+    before: frozenset[str] | None = None
+    out = []
+    for finding in with_fingerprints(found):
+        if finding.fingerprint in seen:
+            continue
+        if before is None:
+            everything = replace(scene, change=replace(scene.change, judge_all=True))
+            before = _fingerprints_at_target(gate, everything)
+        if finding.fingerprint not in before:
+            message = f"after the merge: {finding.message}"
+            out.append(replace(finding, mode=milder(finding.mode, "warn"), message=message))
+    return tuple(out)
