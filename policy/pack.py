@@ -1,0 +1,117 @@
+"""A pack: a folder of Rego with one namespace, a mode, an owner. Loading one never runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from maestro.findings import Location, Mode, Rule, milder
+from policy.engines.engine import Program, RegoVersion
+
+InputKind = Literal["document", "flag-change", "manifest-change", "placement-request"]
+RuleKind = Literal["deny", "warn", "violation"]
+
+
+@dataclass(frozen=True)
+class PackRule:
+    """One rule of a pack, by its head (``deny_missing_owner``); ``mode`` is its own block's, or None.
+
+    ``suffix`` is the part of its id after the pack's name: ``missing_owner``; the bare ``deny`` is ``deny``.
+    """
+
+    name: str
+    kind: RuleKind
+    suffix: str
+    mode: Mode | None
+    title: str | None
+    location: Location
+    custom: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """What judges. ``name`` is the namespace (``mc.flags``); ``modules`` and ``data`` are keyed by the path inside
+    ``path`` (data: by its path in the repository), tests and fixtures left out; ``data`` values are JSON objects."""
+
+    name: str
+    path: str
+    mode: Mode
+    owner: str | None
+    input: InputKind
+    match: tuple[str, ...]
+    rego_version: RegoVersion
+    builtin_errors: Literal["strict", "undefined"]
+    title: str | None
+    rules: tuple[PackRule, ...]
+    modules: Mapping[str, bytes]
+    data: Mapping[str, bytes]
+    digest: str
+    location: Location
+    conftest_style: bool = False
+    """Written for conftest and named by an entry of maestro.yaml: its helpers may live in other packages."""
+    decides: bool = False
+    """It answers ``decision``."""
+    exceptions: bool = False
+    """It defines conftest's ``exception``."""
+    new: bool = False
+
+    def mode_of(self, rule: PackRule) -> Mode:
+        """The mode a result of ``rule`` has: its own where milder than the pack's; a warn rule at most warns."""
+        mode = milder(self.mode, rule.mode) if rule.mode else self.mode
+        return milder(mode, "warn") if rule.kind == "warn" else mode
+
+    def program(self) -> Program:
+        """What an engine is asked: every rule once, then ``decision`` and ``exception`` where the pack has them."""
+        names = [rule.name for rule in self.rules]
+        names += ["decision"] * self.decides + ["exception"] * self.exceptions
+        return Program(
+            modules=self.modules,
+            data=self.data,
+            entrypoints=tuple(f"data.{self.name}.{name}" for name in names),
+            rego_version=self.rego_version,
+            strict_builtin_errors=self.builtin_errors == "strict",
+        )
+
+
+@dataclass(frozen=True)
+class PackProblem:
+    """Something wrong with a pack as it is written; ``pack`` is its folder."""
+
+    rule: Rule
+    message: str
+    location: Location
+    pack: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class Packs:
+    """The packs that can judge, and what is wrong with any. A pack that cannot judge has a problem that blocks."""
+
+    packs: tuple[Pack, ...]
+    problems: tuple[PackProblem, ...]
+
+
+class Files(Protocol):
+    """The part of a snapshot that loading needs."""
+
+    @property
+    def entries(self) -> Mapping[str, Any]:
+        """Every path of the revision to its entry (``mode``, ``oid``)."""
+
+    def read_many(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of several files."""
+
+
+class PackSettings(Protocol):
+    """The part of maestro.yaml that loading needs."""
+
+    @property
+    def packs(self) -> Any:
+        """``list[str | PackEntry]``."""
+
+
+def load_packs(snapshot: Files, config: PackSettings) -> Packs:
+    """Find, read and check every pack that maestro.yaml names."""
+    raise NotImplementedError
