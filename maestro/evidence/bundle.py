@@ -1,0 +1,78 @@
+"""Sigstore bundle v0.3 around a DSSE envelope, for a plain public key (protobuf-specs, sigstore_bundle.proto).
+
+``verificationMaterial.publicKey.hint`` names the key; whoever verifies already has it. There is no log entry.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from maestro.canonical_json import dumps
+from maestro.evidence.dsse import Envelope
+from maestro.evidence.errors import BadEvidence
+from maestro.evidence.strict_json import loads
+from maestro.evidence.types import BUNDLE
+
+
+def to_bytes(envelope: Envelope) -> bytes:
+    """The bundle as one line of JSON with a newline at its end."""
+    return (
+        dumps(
+            {
+                "mediaType": BUNDLE,
+                "verificationMaterial": {"publicKey": {"hint": envelope.key_id}},
+                "dsseEnvelope": {
+                    "payload": base64.b64encode(envelope.payload).decode("ascii"),
+                    "payloadType": envelope.payload_type,
+                    # no keyid: cosign would compare it with its own name for the key and find no match
+                    "signatures": [{"sig": base64.b64encode(envelope.signature).decode("ascii")}],
+                },
+            }
+        )
+        + b"\n"
+    )
+
+
+def _member(value: object, *path: str) -> Any:  # noqa: ANN401 - JSON
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            raise BadEvidence(f"the bundle has no {'.'.join(path)}")
+        value = value[key]
+    return value
+
+
+def _base64(text: object, what: str) -> bytes:
+    if not isinstance(text, str):
+        raise BadEvidence(f"the bundle's {what} is not text")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadEvidence(f"the bundle's {what} is not base64: {error}") from error
+
+
+def parse(data: bytes) -> Envelope:
+    """The envelope in a bundle. Signatures are not checked here.
+
+    Raises:
+        BadEvidence: not a bundle v0.3 with a public key's hint and exactly one DSSE signature.
+    """
+    value = loads(data, what="the bundle")
+    if value.get("mediaType") != BUNDLE:
+        raise BadEvidence(f"the bundle's media type is {value.get('mediaType')!r}, wanted {BUNDLE!r}")
+    hint = _member(value, "verificationMaterial", "publicKey", "hint")
+    signatures = _member(value, "dsseEnvelope", "signatures")
+    payload_type = _member(value, "dsseEnvelope", "payloadType")
+    if not isinstance(hint, str) or not hint:
+        raise BadEvidence("the bundle's key hint is not text")
+    if not isinstance(payload_type, str):
+        raise BadEvidence("the bundle's payload type is not text")
+    if not isinstance(signatures, list) or len(signatures) != 1:
+        raise BadEvidence("the bundle's envelope has not exactly one signature")
+    return Envelope(
+        payload_type=payload_type,
+        payload=_base64(_member(value, "dsseEnvelope", "payload"), "payload"),
+        signature=_base64(_member(signatures[0], "sig"), "signature"),
+        key_id=hint,
+    )

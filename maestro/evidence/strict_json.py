@@ -1,0 +1,45 @@
+"""Reading JSON that an attacker may have written: one meaning for every reader, or none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from maestro.evidence.errors import BadEvidence
+
+SIZE_LIMIT = 16 << 20
+"""Bytes; a segment of 10,000 receipts is 1.5 MB."""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
+
+
+def loads(data: bytes, *, what: str) -> dict[str, Any]:
+    """The JSON object in ``data``. Duplicate keys, NaN, bytes that are not UTF-8 and lone surrogates are refused.
+
+    Raises:
+        BadEvidence: naming ``what`` (words for the message) and what is wrong with it.
+    """
+    if len(data) > SIZE_LIMIT:
+        raise BadEvidence(f"{what} is larger than {SIZE_LIMIT} bytes")
+    try:
+        text = data.decode("utf-8")
+        value = _DECODER.decode(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError) as error:
+        raise BadEvidence(f"{what} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise BadEvidence(f"{what} is not a JSON object")
+    return value

@@ -1,0 +1,18 @@
+"""The names that stand inside signed things. One file, so that a name is never spelled twice.
+
+URNs, because the project owns no domain that could hold their definition; what each predicate carries is documented
+at the module that builds it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+RECEIPT: Final = "urn:maestro-conductor:receipt:v1"
+VERDICT: Final = "urn:maestro-conductor:verdict:v1"
+DECISION: Final = "urn:maestro-conductor:decision:v1"
+SEGMENT: Final = "urn:maestro-conductor:segment:v1"
+
+STATEMENT: Final = "https://in-toto.io/Statement/v1"
+PAYLOAD: Final = "application/vnd.in-toto+json"
+BUNDLE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
