@@ -13,7 +13,7 @@ from policy.pack import Pack
 
 @dataclass(frozen=True)
 class Reason:
-    """One result of one rule. ``pointer`` says where in the judged document; ``fix`` is the pack's suggestion, as is."""
+    """One result of one rule. ``pointer``: where in the judged document; ``fix``: the pack's suggestion, as is."""
 
     rule: str
     mode: Mode

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from maestro.findings import Location, Mode, Rule, milder
 from policy.engines.engine import Program, RegoVersion
+
+if TYPE_CHECKING:
+    from maestro.config import Config
 
 InputKind = Literal["document", "flag-change", "manifest-change", "placement-request"]
 RuleKind = Literal["deny", "warn", "violation"]
@@ -104,14 +107,8 @@ class Files(Protocol):
         """The bytes of several files."""
 
 
-class PackSettings(Protocol):
-    """The part of maestro.yaml that loading needs."""
+def load_packs(snapshot: Files, config: Config) -> Packs:
+    """Find, read and check every pack that maestro.yaml names. Evaluates nothing, raises nothing for what it reads."""
+    from policy.loading import load
 
-    @property
-    def packs(self) -> Any:
-        """``list[str | PackEntry]``."""
-
-
-def load_packs(snapshot: Files, config: PackSettings) -> Packs:
-    """Find, read and check every pack that maestro.yaml names."""
-    raise NotImplementedError
+    return load(snapshot, config)

@@ -1,0 +1,95 @@
+"""The rules that loading a pack can find broken, each declared once."""
+
+from __future__ import annotations
+
+from maestro.findings import Rule
+
+NO_PACK = Rule(
+    "mc.policy/no_pack",
+    "An entry of `packs` names Rego that exists",
+    "correct the path under `packs` in maestro.yaml, or remove the entry",
+)
+UNREADABLE = Rule(
+    "mc.policy/unreadable_module",
+    "Every module of a pack is a regular UTF-8 file",
+    "replace the link by the file itself, saved as UTF-8 without NUL bytes",
+)
+PACKAGE = Rule(
+    "mc.policy/package",
+    "Every module of a pack is in the pack's own namespace",
+    "give every module the pack's package, or a package below it",
+)
+SAME_NAMESPACE = Rule(
+    "mc.policy/same_namespace",
+    "A namespace belongs to one pack",
+    "give one of the two packs another package",
+)
+NOTHING_TO_ASK = Rule(
+    "mc.policy/nothing_to_ask",
+    "A pack has a rule that can speak: deny, warn, violation or decision",
+    "add a rule such as `deny_reason contains msg if { … }`, or remove the pack",
+)
+NO_DECISION = Rule(
+    "mc.policy/no_decision",
+    "A pack asked for a placement answers `decision`",
+    "add a rule `decision := {…}`, or change custom.input",
+)
+METADATA = Rule(
+    "mc.policy/metadata",
+    "A METADATA block says something OPA and Maestro understand",
+    "correct the block: docs/how-to/write-a-rule.md shows a whole one",
+)
+MODE = Rule(
+    "mc.policy/mode",
+    "A mode is enforce, warn or shadow, and a rule is at most milder than its pack",
+    "use one of enforce, warn, shadow; to make a rule stricter, make the pack stricter",
+)
+CONTRADICTION = Rule(
+    "mc.policy/contradiction",
+    "A pack's setting is given once",
+    "leave the setting in one place: the METADATA block at the package, or the entry in maestro.yaml",
+)
+RULE_NAME = Rule(
+    "mc.policy/rule_name",
+    "A rule's name is deny, warn or violation, then _ and letters or digits",
+    "rename it: `deny_missing_owner` is asked for, `deny_` and `deny_a__b` never are",
+)
+RULE_HEAD = Rule(
+    "mc.policy/rule_head",
+    "deny, warn and violation are sets of results",
+    "write `deny_reason contains msg if { … }`; give a helper another name",
+)
+PLAIN_DENY = Rule(
+    "mc.policy/plain_deny",
+    "Bodies of an enforced pack can be told apart",
+    'name them `deny_<what>`, or let each result be an object with a "rule" member',
+    mode="warn",
+)
+NO_MATCH = Rule(
+    "mc.policy/no_match",
+    "A pack that judges files says which",
+    "add `match: [...]` to the METADATA block's custom or to the entry in maestro.yaml",
+    mode="warn",
+)
+DATA = Rule(
+    "mc.policy/data",
+    "A pack's data files are YAML or JSON objects that do not contradict each other",
+    "correct the file, or the `data` of the entry in maestro.yaml",
+)
+
+RULES = (
+    NO_PACK,
+    UNREADABLE,
+    PACKAGE,
+    SAME_NAMESPACE,
+    NOTHING_TO_ASK,
+    NO_DECISION,
+    METADATA,
+    MODE,
+    CONTRADICTION,
+    RULE_NAME,
+    RULE_HEAD,
+    PLAIN_DENY,
+    NO_MATCH,
+    DATA,
+)
