@@ -66,7 +66,7 @@ class Demo:
 
     def quietly(self, *command: str, stdin: str | None = None) -> str:
         """Run what is only scaffolding; its output is returned."""
-        done = subprocess.run(  # noqa: S603 - the commands are this file's own
+        done = subprocess.run(
             command, cwd=self.repository, env=self.environ, check=True, capture_output=True, text=True, input=stdin
         )
         return done.stdout
@@ -78,7 +78,7 @@ class Demo:
             SystemExit: it did not end as it should; the demo is then no demonstration.
         """
         print(f"\n$ {command}", flush=True)
-        code = subprocess.run(shlex.split(command), cwd=self.repository, env=self.environ, check=False).returncode  # noqa: S603
+        code = subprocess.run(shlex.split(command), cwd=self.repository, env=self.environ, check=False).returncode
         if code != expect:
             raise SystemExit(f"the demo failed: `{command}` ended with {code}, not {expect}")
         if code:

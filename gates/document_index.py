@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from maestro.documents import Document, Parsed, parse
 from maestro.repository import Snapshot
+
+from maestro.documents import Document, Parsed, parse
 
 DOCUMENT_SUFFIXES = (".yaml", ".yml")
 _FILE_MODES = ("100644", "100755")

@@ -13,7 +13,18 @@ from typing import Protocol
 
 from gates.scene import CouldNotJudge, Scene
 from maestro.errors import MaestroError
-from maestro.findings import Failed, Finding, GateResult, Passed, Rule, Skipped, Verdict, milder, with_fingerprints
+from maestro.findings import (
+    Failed,
+    Finding,
+    GateResult,
+    Outcome,
+    Passed,
+    Rule,
+    Skipped,
+    Verdict,
+    milder,
+    with_fingerprints,
+)
 
 
 class Gate(Protocol):
@@ -42,7 +53,7 @@ def run_gates(
     changed_packs: frozenset[str],
     settings_changed: bool,
     clock: Callable[[], float] = time.perf_counter,
-    started: Callable[[str], None] = lambda gate: None,
+    started: Callable[[str], None] = lambda _: None,
 ) -> list[Verdict]:
     """One verdict per gate, in the order given. Never raises for what a gate does."""
     verdicts = []
@@ -64,9 +75,7 @@ def _guarded(
             findings = _marked(gate, scene, error.findings, waivers)
         except Exception as another:
             return _errored(gate, another)
-        return Verdict(
-            gate.ID, "errored", error.judged, findings=findings, reason=error.message, remedy=error.remedy
-        )
+        return Verdict(gate.ID, "errored", error.judged, findings=findings, reason=error.message, remedy=error.remedy)
     except (Exception, RecursionError, MemoryError) as error:
         return _errored(gate, error)
 
@@ -97,7 +106,7 @@ def _settled(
     findings += ahead
     if isinstance(result, Skipped) and not ahead:
         return Verdict(gate.ID, "skipped", reason=result.reason)
-    outcome = "failed" if any(finding.blocks for finding in findings) else "passed"
+    outcome: Outcome = "failed" if any(finding.blocks for finding in findings) else "passed"
     reason = result.note if isinstance(result, Passed | Failed) else None
     return Verdict(gate.ID, outcome, judged, findings=findings, reason=reason)
 
@@ -113,7 +122,10 @@ def _marked(
         return tuple(replace(finding, mode=milder(finding.mode, "warn")) for finding in findings)
     if gate.OF_THE_CHANGE_ITSELF:
         return findings
-    before = _fingerprints_at_target(gate, scene)
+    if _head_is_target(scene):
+        before = frozenset(finding.fingerprint for finding in findings)
+    else:
+        before = _fingerprints_at_target(gate, scene)
     block_existing = scene.settings.config.existing == "block"
     held = waivers()
     marked = []
@@ -122,6 +134,10 @@ def _marked(
         waived_by = held.get((finding.rule, finding.subject))
         marked.append(replace(finding, existing=existing, waived_by=waived_by))
     return tuple(marked)
+
+
+def _head_is_target(scene: Scene) -> bool:
+    return scene.change.head.commit is not None and scene.change.head.commit == scene.change.policy.commit
 
 
 def _fingerprints_at_target(gate: Gate, scene: Scene) -> frozenset[str]:
@@ -142,8 +158,11 @@ def _after_merge(
     later = scene.after_merge(changed_packs)
     if later is None:
         return ()
-    result = gate.judge(later)
-    found = result.findings if isinstance(result, Failed) else ()
+    try:
+        result = gate.judge(later)
+        found = result.findings if isinstance(result, Failed) else ()
+    except CouldNotJudge as error:
+        found = error.findings
     seen = {finding.fingerprint for finding in known}
     before: frozenset[str] | None = None
     out = []

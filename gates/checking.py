@@ -1,0 +1,158 @@
+"""One check, from the words on the command line to a report. ``check``, ``fix``, ``approve`` and ``run`` share it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from gates import catalogue
+from gates.assemble import Assembled, assemble
+from gates.harness import run_gates
+from gates.scene import ExtraInput
+from maestro import __version__
+from maestro.change import ChangeSet, open_change
+from maestro.errors import SelectionError, ToolFailure, UsageError
+from maestro.github_event import read_event
+from maestro.progress import Progress, wanted
+from maestro.report.model import Report
+from maestro.repository import Repository
+from maestro.selection import Selection, SelectionOptions, select
+from maestro.world import World
+
+if TYPE_CHECKING:
+    from gates.approvals import Approval
+    from policy.decide import Decision
+    from policy.engines.engine import Engine
+    from policy.pack import Pack
+
+
+@dataclass
+class Judge:
+    """The engine, chosen only when something is to be decided: a change without Rego needs none."""
+
+    asked: str
+    world: World
+    engine: Engine | None = field(default=None)
+
+    def __call__(self, pack: Pack, inputs: Sequence[Any]) -> list[Decision]:
+        """``policy.decide.decide`` with the engine asked for."""
+        from policy.decide import decide
+        from policy.engines.choose import choose
+
+        if self.engine is None:
+            self.engine = choose(self.asked, self.world.environ)
+        return decide(pack, inputs, self.engine)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The report, and what it was made of."""
+
+    report: Report
+    assembled: Assembled
+    selection: Selection
+
+
+def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say what is judged; the same for every command that judges."""
+    parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
+    parser.add_argument("--target", metavar="REV", help="the branch to be merged into: its tip decides")
+    parser.add_argument("--head", metavar="REV", help="what is to be merged (default: the working tree)")
+    parser.add_argument("--all", action="store_true", help="judge every document, not only what changed")
+    parser.add_argument("--gate", metavar="ID", action="append", help="only this gate; may be repeated")
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "conftest", "regopy", "both"),
+        default="auto",
+        help="what evaluates Rego (default: conftest where it is, else the embedded engine)",
+    )
+    parser.add_argument(
+        "--input", metavar="FILE=PACK", action="append", default=[], help="judge a file that is not in git by this pack"
+    )
+
+
+@contextmanager
+def opened(arguments: argparse.Namespace, world: World) -> Iterator[tuple[Repository, Selection]]:
+    """The repository and what of it is to be judged.
+
+    Raises:
+        UsageError: not a repository, or a revision that does not exist.
+    """
+    with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
+        options = SelectionOptions(target=arguments.target, head=arguments.head, all=arguments.all)
+        yield repository, select(options, world.environ, read_event(world.environ))
+
+
+def check(
+    arguments: argparse.Namespace, world: World, repository: Repository, selection: Selection, *, quiet: bool = False
+) -> Checked:
+    """Judge what ``selection`` names.
+
+    Raises:
+        MaestroError: nothing could be judged at all; errors of single gates are verdicts.
+    """
+    gates = catalogue.load(arguments.gate)
+    change = open_change(repository, selection)
+    judge = Judge(arguments.engine, world)
+    assembled = assemble(
+        change,
+        now=world.now(),
+        decide=judge,
+        approvals=_approvals(world, change),
+        gate_ids=tuple(gate.ID for gate in gates),
+        extra_inputs=tuple(_extra_input(world, text) for text in arguments.input),
+    )
+    scene = assembled.scene
+    enabled = wanted(world.stderr, world.environ, quiet=quiet)
+    with Progress(world.stderr, enabled=enabled) as progress:
+        verdicts = run_gates(
+            gates,
+            scene,
+            waivers=assembled.waivers,
+            changed_packs=assembled.changed_packs,
+            settings_changed=assembled.settings_changed,
+            started=lambda gate: progress.step(f"judging: {gate}"),
+        )
+    report = Report(
+        tool_version=__version__,
+        policy_revision=change.policy.commit,
+        change_base=change.base.commit,
+        head=change.head.commit or "worktree",
+        preview=scene.change.preview,
+        judges_all=change.judge_all,
+        engine=judge.engine.version if judge.engine else None,
+        verdicts=tuple(verdicts),
+        notes=(change.source, *assembled.notes),
+        rule_titles=MappingProxyType({rule.id: rule.title for rule in catalogue.all_rules()}),
+    )
+    return Checked(report, assembled, selection)
+
+
+def exit_code(report: Report) -> int:
+    """A preview announces and never stops anybody; otherwise the report's own."""
+    return 0 if report.preview else report.exit_code
+
+
+def _extra_input(world: World, text: str) -> ExtraInput:
+    name, equals, pack = text.rpartition("=")
+    if not (equals and name and pack):
+        raise UsageError(f"--input wants FILE=PACK, not {text!r}")
+    try:
+        return ExtraInput(name, (world.cwd / name).read_bytes(), pack)
+    except FileNotFoundError as error:
+        raise SelectionError(f"--input {text}: there is no file {name}") from error
+    except OSError as error:
+        raise ToolFailure(f"--input {text}: {error.strerror}") from error
+
+
+def _approvals(world: World, change: ChangeSet) -> Callable[[], Sequence[Approval]]:
+    def collect() -> Sequence[Approval]:
+        from gates.approvals import collect_approvals
+
+        return collect_approvals(change, world.environ, world.now())
+
+    return collect
