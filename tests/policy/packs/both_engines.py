@@ -16,6 +16,15 @@ from tests.support.tools import tool
 PACKS = Path("policy/packs")
 
 
+ADAPTER = """package adapter
+
+answers[id] := value if {
+	some id, doc in data.asked
+	value := ENTRYPOINT with input as doc
+}
+"""
+
+
 def fixtures(pack: str) -> dict[str, Any]:
     """Every fixture of a pack, by file name without ending."""
     yaml = YAML(typ="safe", pure=True)
@@ -33,11 +42,7 @@ def opa(rego: dict[str, str], entrypoint: str, inputs: Sequence[Any], folder: Pa
     for name, text in rego.items():
         (folder / name).write_text(text)
     (folder / "inputs.json").write_text(json.dumps({"asked": {str(i): value for i, value in enumerate(inputs)}}))
-    (folder / "adapter.rego").write_text(
-        "package adapter\n\nanswers[id] := v if {\n\tsome id, doc in data.asked\n\tv := ENTRY with input as doc\n}\n".replace(
-            "ENTRY", entrypoint
-        )
-    )
+    (folder / "adapter.rego").write_text(ADAPTER.replace("ENTRYPOINT", entrypoint))
     argv = [tool("opa"), "eval", "--strict-builtin-errors", "--format", "json"]
     for name in [*rego, "inputs.json", "adapter.rego"]:
         argv += ["--data", str(folder / name)]

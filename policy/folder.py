@@ -1,0 +1,81 @@
+"""A folder as it is on disk, read like a revision: for what-if questions, which need no git and leave no trace."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from maestro.errors import UsageError
+
+
+@dataclass(frozen=True)
+class FolderEntry:
+    """A file's mode, as git would write it."""
+
+    mode: str
+
+
+class Folder:
+    """The files under ``root``; links are listed and never followed, ``.git`` is left out."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @cached_property
+    def entries(self) -> Mapping[str, FolderEntry]:
+        """Path from the root (``/`` separated) to entry, sorted."""
+        out: dict[str, FolderEntry] = {}
+        pending = [""]
+        while pending:
+            prefix = pending.pop()
+            try:
+                with os.scandir(self.root / prefix) as found:
+                    for item in found:
+                        path = f"{prefix}{item.name}"
+                        if item.is_dir(follow_symlinks=False):
+                            if item.name != ".git":
+                                pending.append(f"{path}/")
+                        elif item.is_symlink():
+                            out[path] = FolderEntry("120000")
+                        elif item.is_file(follow_symlinks=False):
+                            out[path] = FolderEntry("100644")
+            except OSError as error:
+                raise UsageError(
+                    f"cannot list the folder: {error.strerror}", where=str(self.root / prefix).rstrip("/")
+                ) from None
+        return dict(sorted(out.items()))
+
+    def read(self, path: str) -> bytes:
+        """The bytes of one file.
+
+        Raises:
+            UsageError: it is not there, is no ordinary file, or cannot be read.
+        """
+        return read_regular(self.root / path)
+
+    def read_many(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of several files."""
+        return {path: self.read(path) for path in paths}
+
+
+def read_regular(path: Path) -> bytes:
+    """The bytes of an ordinary file; a pipe or a device is refused rather than waited for.
+
+    Raises:
+        UsageError: it is not there, is no ordinary file, or cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise UsageError("this is not a file that can be read", where=str(path))
+            with open(handle, "rb", closefd=False) as stream:  # noqa: PTH123 - of a descriptor
+                return stream.read()
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise UsageError(f"cannot read: {error.strerror}", where=str(path)) from None
