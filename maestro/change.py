@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from maestro.errors import UsageError
 from maestro.repository import NOTHING, Change, Repository, Snapshot, compare
-from maestro.selection import Selection
+from maestro.selection import PullRequest, Selection
 
 CONFIG_PATH = "maestro.yaml"
 
@@ -48,17 +48,17 @@ def open_change(repository: Repository, selection: Selection, *, default_branch:
         UsageError: a revision is not there, too little history was fetched, or the checkout is not the pull
             request's merge commit.
     """
-    if selection.head is None and repository.is_empty():
-        return _first_commit(repository, selection)
+    head, head_commit = _head(repository, selection)
+    if head_commit is None and selection.target is None and repository.default_branch_rev(default_branch) is None:
+        return _first_commit(head)
     target, base_is_target = _target(repository, selection, default_branch)
     policy = repository.snapshot(target)
-    head = repository.worktree() if selection.head is None else repository.snapshot(selection.head)
-    head_commit = head.commit or repository.resolve("HEAD")
-    assert policy.commit is not None
-    base = policy if base_is_target else _base(repository, policy, head_commit, target)
+    base = policy if base_is_target else _base(repository, repository.resolve(target), head_commit, target)
     changes = compare(base, head)
-    on_target = head_commit == policy.commit
     implicit = selection.target is None and selection.head is None
+    on_target = head_commit == policy.commit
+    if not on_target and implicit and not changes:  # on the default branch, but behind its remote
+        on_target = repository.current_branch() == target.removeprefix("origin/")
     judge_all = selection.all or (implicit and on_target and not changes)
     return ChangeSet(
         policy=policy,
@@ -72,6 +72,14 @@ def open_change(repository: Repository, selection: Selection, *, default_branch:
     )
 
 
+def _head(repository: Repository, selection: Selection) -> tuple[Snapshot, str | None]:
+    """What is judged, and the commit it stands on (None before a branch's first one)."""
+    if selection.head is None:
+        return repository.worktree(), repository.find("HEAD")
+    head = repository.snapshot(selection.head)
+    return head, head.commit
+
+
 def _words(selection: Selection, target: str, *, judge_all: bool) -> str:
     if selection.target is not None or selection.all:
         return selection.source
@@ -81,10 +89,7 @@ def _words(selection: Selection, target: str, *, judge_all: bool) -> str:
     return f"{what} against {target}"
 
 
-def _first_commit(repository: Repository, selection: Selection) -> ChangeSet:
-    if selection.target is not None:
-        repository.resolve(selection.target)  # says what is missing
-    head = repository.worktree()
+def _first_commit(head: Snapshot) -> ChangeSet:
     return ChangeSet(
         policy=NOTHING,
         base=NOTHING,
@@ -99,13 +104,13 @@ def _first_commit(repository: Repository, selection: Selection) -> ChangeSet:
 
 def _target(repository: Repository, selection: Selection, default_branch: str | None) -> tuple[str, bool]:
     """The revision that decides, and whether it is the change base as well."""
+    base_is_target = selection.base == "target"
     if selection.pull_request is not None:
-        return _pull_request_target(repository, selection)
+        return _pull_request_target(repository, selection.pull_request, base_is_target=base_is_target)
     if selection.target is not None:
-        target = selection.target
-        if repository.find(target) is None and selection.target_branch is not None:
-            raise _not_fetched(target, selection.target_branch)
-        return target, selection.base == "target"
+        if repository.find(selection.target) is None and selection.target_branch is not None:
+            raise _not_fetched(selection.target, selection.target_branch)
+        return selection.target, base_is_target
     found = repository.default_branch_rev(default_branch)
     if found is None:
         raise UsageError(
@@ -116,17 +121,15 @@ def _target(repository: Repository, selection: Selection, default_branch: str | 
     return found, False
 
 
-def _pull_request_target(repository: Repository, selection: Selection) -> tuple[str, bool]:
+def _pull_request_target(repository: Repository, pull: PullRequest, *, base_is_target: bool) -> tuple[str, bool]:
     """The first parent of GitHub's merge commit. Were the checkout anything else, `HEAD^1` could be the author's own
     commit, and the pull request would judge itself."""
-    pull = selection.pull_request
-    assert pull is not None
     head = repository.resolve("HEAD")
     parents = repository.parents(head)
     if len(parents) == 2 and parents[1] == pull.head_sha:
         if repository.find(parents[0]) is None:
             raise _not_fetched("HEAD^1", pull.base_ref)
-        return parents[0], True
+        return parents[0], base_is_target
     if head == pull.head_sha:
         for rev in (f"origin/{pull.base_ref}", pull.base_sha):
             if repository.find(rev) is not None:
@@ -138,16 +141,17 @@ def _pull_request_target(repository: Repository, selection: Selection) -> tuple[
     )
 
 
-def _base(repository: Repository, policy: Snapshot, head: str, target: str) -> Snapshot:
-    assert policy.commit is not None
-    if head == policy.commit or repository.parents(head)[:1] == (policy.commit,):
-        return policy
-    found = repository.merge_base(policy.commit, head)
+def _base(repository: Repository, target_commit: str, head_commit: str | None, target: str) -> Snapshot:
+    if head_commit is None:
+        return NOTHING
+    if head_commit == target_commit or repository.parents(head_commit)[:1] == (target_commit,):
+        return repository.snapshot(target_commit)
+    found = repository.merge_base(target_commit, head_commit)
     if found is not None:
         return repository.snapshot(found)
     if repository.shallow:
         raise UsageError(
-            f"this shallow clone does not reach back to where {head[:12]} left {target}",
+            f"this shallow clone does not reach back to where {head_commit[:12]} left {target}",
             remedy="fetch the history: git fetch --unshallow (actions/checkout: `fetch-depth: 0`)",
         )
     return NOTHING

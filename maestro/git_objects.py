@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from maestro.errors import ToolFailure
 from maestro.git_command import Git, explain
@@ -60,9 +60,10 @@ class ObjectReader:
             for group in _groups(wanted):
                 self._dialogue.ask(b"".join(_line(name) for name in group))
                 for name in group:
-                    answers[name] = self._answer(name)
+                    answers[name] = _answer(self._dialogue.answers, name)
         except (BrokenPipeError, EOFError):
-            raise self._broken_off(wanted) from None
+            self.close()
+            raise self._broken_off([name for name in wanted if name not in answers]) from None
         except BaseException:
             self.close()  # answers may be left unread: never take them for those to a later question
             raise
@@ -85,9 +86,9 @@ class ObjectReader:
         """The error for objects that are not here: how to get them depends on why."""
         some = ", ".join(oid[:12] for oid in oids[:3]) + (" …" if len(oids) > 3 else "")
         count = f"{len(oids):,} object{'s' if len(oids) > 1 else ''} ({some})"
-        if self._promisor() is None:
+        remote = self._promisor()
+        if remote is None:
             return MissingObjects(f"{count} missing: this repository is damaged", remedy="see `git fsck`; clone again")
-        remote = self._promisor() or "origin"
         fetch = f"git fetch --no-tags --no-write-fetch-head {remote} " + " ".join(oids[:8])
         if len(oids) > 8:
             fetch = f"git fetch --refetch --no-filter {remote}"
@@ -112,36 +113,37 @@ class ObjectReader:
                 return key.removeprefix("remote.").removesuffix(".promisor")
         return None
 
-    def _answer(self, name: str) -> tuple[str, str, bytes] | None:
-        assert self._dialogue is not None
-        stream = self._dialogue.answers
-        header = stream.readline()
-        if not header.endswith(b"\n"):
-            raise EOFError
-        words = header.rsplit(b" ", 2)
-        if header.endswith((b" missing\n", b" ambiguous\n")) or len(words) != 3 or not words[2].strip().isdigit():
-            if header.endswith((b" missing\n", b" ambiguous\n")):
-                return None
-            raise ToolFailure(f"git cat-file answered something unknown for {name!r}", remedy="see `git fsck`")
-        size = int(words[2])
-        if size > MAX_BLOB_BYTES:
-            raise ToolFailure(f"object {name} has {size:,} bytes; more than {MAX_BLOB_BYTES:,} are not read")
-        data = stream.read(size + 1)
-        if len(data) != size + 1:
-            raise EOFError
-        return words[0].decode("ascii"), words[1].decode("ascii"), data[:-1]
-
-    def _broken_off(self, wanted: list[str]) -> ToolFailure:
-        assert self._dialogue is not None
-        complaint = self._dialogue.complaint()
-        self.close()
+    def _broken_off(self, unanswered: list[str]) -> ToolFailure:
+        """Why git broke off at the first of these: asked once more, alone, to hear it."""
+        complaint = self._git.run("cat-file", "--batch", stdin=_line(unanswered[0])).stderr
         if b"promisor" in complaint or b"lazy fetching" in complaint:
             here = self._git.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)").stdout
             present = set(here.decode("ascii", "replace").split())
-            absent = [name for name in wanted if re.fullmatch("[0-9a-f]{40,64}", name) and name not in present]
-            return self.missing(absent or re.findall("[0-9a-f]{40,64}", complaint.decode("ascii", "replace")))
+            absent = [name for name in unanswered if _OBJECT_ID.fullmatch(name) and name not in present]
+            return self.missing(absent or _OBJECT_ID.findall(complaint.decode("ascii", "replace")))
         error = explain(complaint, self._git.folder, ("cat-file",))
         return ToolFailure(error.message, remedy=error.remedy)
+
+
+_OBJECT_ID = re.compile("[0-9a-f]{40,64}")
+
+
+def _answer(stream: IO[bytes], name: str) -> tuple[str, str, bytes] | None:
+    header = stream.readline()
+    if not header.endswith(b"\n"):
+        raise EOFError
+    if header.endswith((b" missing\n", b" ambiguous\n")):
+        return None
+    words = header.split()
+    if len(words) != 3 or not words[2].isdigit():
+        raise ToolFailure(f"git cat-file answered something unknown for {name!r}", remedy="see `git fsck`")
+    size = int(words[2])
+    if size > MAX_BLOB_BYTES:
+        raise ToolFailure(f"object {name} has {size:,} bytes; more than {MAX_BLOB_BYTES:,} are not read")
+    data = stream.read(size + 1)
+    if len(data) != size + 1:
+        raise EOFError
+    return words[0].decode("ascii"), words[1].decode("ascii"), data[:-1]
 
 
 def _groups(names: list[str]) -> Iterable[list[str]]:

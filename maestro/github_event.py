@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from maestro.errors import UsageError
 
 MAX_EVENT_BYTES = 32 << 20
 
 
-def read_event(environ: Mapping[str, str]) -> Any:
+def read_event(environ: Mapping[str, str]) -> object:
     """The parsed event, or None when this is not GitHub Actions.
 
     Raises:

@@ -46,10 +46,8 @@ class OutputTooLarge(ToolFailure):
 def find_program(name: str, environ: Mapping[str, str]) -> Path | None:
     """The program ``name`` on PATH. Only absolute entries count: the current folder is somebody else's checkout."""
     for folder in environ.get("PATH", os.defpath).split(os.pathsep):
-        if not os.path.isabs(folder):
-            continue
         candidate = Path(folder) / name
-        if candidate.is_file() and os.access(candidate, os.X_OK):
+        if candidate.is_absolute() and candidate.is_file() and os.access(candidate, os.X_OK):
             return candidate
     return None
 
@@ -88,7 +86,8 @@ def run(
 class Dialogue:
     """A long-lived program that answers on standard output what it is asked on standard input.
 
-    Standard error goes to a temporary file, so it can never fill a pipe and stop the program.
+    Its standard error is thrown away, so it can never fill a pipe and stop the program: to hear why one broke off,
+    ask the same once more with `run`.
     """
 
     def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None) -> None:
@@ -97,14 +96,10 @@ class Dialogue:
         Raises:
             ProcessMissing: the program is not there.
         """
-        import tempfile
-
-        self._errors = tempfile.TemporaryFile()
-        try:
-            self._process = _start(argv, env=env, cwd=cwd, stderr=self._errors, buffering=1 << 20)
-        except BaseException:
-            self._errors.close()
-            raise
+        self._process = _start(argv, env=env, cwd=cwd, stderr=subprocess.DEVNULL, buffering=1 << 20)
+        self._questions = _piped(self._process.stdin)
+        self.answers = _piped(self._process.stdout)
+        """Its standard output, buffered."""
 
     def ask(self, question: bytes) -> None:
         """Send bytes. At most 4096 at a time never block when every earlier answer was read.
@@ -112,27 +107,12 @@ class Dialogue:
         Raises:
             BrokenPipeError: the program is gone.
         """
-        assert self._process.stdin is not None
-        self._process.stdin.write(question)
-        self._process.stdin.flush()
-
-    @property
-    def answers(self) -> IO[bytes]:
-        """Its standard output, buffered."""
-        assert self._process.stdout is not None
-        return self._process.stdout
-
-    def complaint(self) -> bytes:
-        """What it has written to standard error so far (waits shortly for a program that is just dying)."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=1)
-        self._errors.seek(0)
-        return self._errors.read(_CHUNK)
+        self._questions.write(question)
+        self._questions.flush()
 
     def close(self) -> None:
         """End it and everything it started. May be called twice."""
         _end(self._process)
-        self._errors.close()
 
     def __enter__(self) -> Dialogue:
         return self
@@ -148,7 +128,7 @@ def _start(
     *,
     env: Mapping[str, str],
     cwd: Path | None,
-    stderr: int | IO[bytes] = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
     buffering: int = 0,
 ) -> subprocess.Popen[bytes]:
     program = argv[0] if os.sep in argv[0] else find_program(argv[0], env)
@@ -175,10 +155,8 @@ def _start(
 def _converse(
     process: subprocess.Popen[bytes], name: str, stdin: bytes, deadline: float, timeout: float, output_limit: int
 ) -> Completed:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    collected: dict[IO[bytes], list[bytes]] = {process.stdout: [], process.stderr: []}
+    questions, answers, errors = (_piped(pipe) for pipe in (process.stdin, process.stdout, process.stderr))
+    collected: dict[IO[bytes], list[bytes]] = {answers: [], errors: []}
     rest = memoryview(stdin)
     total = 0
     gone_at: float | None = None
@@ -186,8 +164,8 @@ def _converse(
         for stream in collected:
             os.set_blocking(stream.fileno(), False)
             selector.register(stream, selectors.EVENT_READ)
-        os.set_blocking(process.stdin.fileno(), False)
-        selector.register(process.stdin, selectors.EVENT_WRITE)
+        os.set_blocking(questions.fileno(), False)
+        selector.register(questions, selectors.EVENT_WRITE)
         while True:
             now = time.monotonic()
             if gone_at is None and _has_ended(process):
@@ -206,14 +184,13 @@ def _converse(
                 _wait_a_little(process, min(_POLL_SECONDS, deadline - now))
                 continue
             for key, _ in selector.select(_POLL_SECONDS):
-                if key.fileobj is process.stdin:
-                    rest = _feed(process.stdin, rest)
+                if key.fileobj is questions:
+                    rest = _feed(questions, rest)
                     if not rest:
-                        selector.unregister(process.stdin)
-                        with contextlib.suppress(OSError):
-                            process.stdin.close()
+                        selector.unregister(questions)
+                        questions.close()
                     continue
-                stream = process.stdout if key.fileobj is process.stdout else process.stderr
+                stream = answers if key.fileobj is answers else errors
                 data = _read_some(stream)
                 if data == b"":
                     selector.unregister(stream)
@@ -224,7 +201,13 @@ def _converse(
                         raise OutputTooLarge(f"{name} wrote more than {output_limit:,} bytes and was killed")
     _kill_group(process)
     process.wait()
-    return Completed(process.returncode, b"".join(collected[process.stdout]), b"".join(collected[process.stderr]))
+    return Completed(process.returncode, b"".join(collected[answers]), b"".join(collected[errors]))
+
+
+def _piped(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise TypeError("the program was not started with this pipe")
+    return stream
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

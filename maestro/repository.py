@@ -267,12 +267,10 @@ class Repository:
     def _load(self, keys: list[tuple[str, str]]) -> None:
         unknown = [key for key in keys if key not in self._trees]
         answers = self.objects.read(oid for _, oid in unknown)
-        missing = [oid for oid, answer in answers.items() if answer is None]
-        if missing:
-            raise self.objects.missing(missing)
         for prefix, oid in unknown:
             answer = answers[oid]
-            assert answer is not None
+            if answer is None:
+                raise self.objects.missing([oid for oid, found in answers.items() if found is None])
             if answer[1] != "tree":
                 raise ToolFailure(f"object {oid} is a {answer[1]} where a folder should be", remedy="see `git fsck`")
             self._trees[prefix, oid] = _Tree(prefix, answer[2], _HASH_BYTES[self.object_format])

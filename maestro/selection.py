@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from maestro.errors import UsageError
 
@@ -79,7 +79,7 @@ class Selection:
     target_branch: str | None = None
 
 
-def select(options: Options, environ: Mapping[str, str], event: Any) -> Selection:
+def select(options: Options, environ: Mapping[str, str], event: object) -> Selection:
     """What to judge.
 
     Args:
@@ -106,7 +106,7 @@ def select(options: Options, environ: Mapping[str, str], event: Any) -> Selectio
     return chosen
 
 
-def _from_event(environ: Mapping[str, str], event: Any) -> Selection:
+def _from_event(environ: Mapping[str, str], event: object) -> Selection:
     name = environ.get("GITHUB_EVENT_NAME", "")
     if name.startswith("pull_request"):
         return _pull_request(name, event)
@@ -117,7 +117,7 @@ def _from_event(environ: Mapping[str, str], event: Any) -> Selection:
     return _other(name, environ, event)
 
 
-def _pull_request(name: str, event: Any) -> Selection:
+def _pull_request(name: str, event: object) -> Selection:
     pull = _Event(name, event).object("pull_request")
     number, head, base = pull.number("number"), pull.object("head"), pull.object("base")
     base_ref = base.text("ref")
@@ -141,12 +141,12 @@ def _is_fork(head: _Event, base: _Event) -> bool:
     return not isinstance(theirs, dict) or theirs.get("full_name") != ours.get("full_name")
 
 
-def _merge_group(event: Any) -> Selection:
+def _merge_group(event: object) -> Selection:
     group = _Event("merge_group", event).object("merge_group")
     branch = group.text("base_ref").removeprefix("refs/heads/")
     return Selection(
         target=group.commit("base_sha"),
-        head=HEAD,
+        head=group.commit("head_sha"),
         all=False,
         source=f"merge queue of {branch}",
         base="target",
@@ -154,7 +154,7 @@ def _merge_group(event: Any) -> Selection:
     )
 
 
-def _push(environ: Mapping[str, str], event: Any) -> Selection:
+def _push(environ: Mapping[str, str], event: object) -> Selection:
     push = _Event("push", event)
     ref = push.text("ref")
     branch = ref.removeprefix("refs/heads/")
@@ -176,7 +176,7 @@ def _push(environ: Mapping[str, str], event: Any) -> Selection:
     )
 
 
-def _other(name: str, environ: Mapping[str, str], event: Any, *, ref: str | None = None) -> Selection:
+def _other(name: str, environ: Mapping[str, str], event: object, *, ref: str | None = None) -> Selection:
     default = _default_branch(event)
     ref = ref or environ.get("GITHUB_REF", "")
     short = re.sub(r"^refs/(heads|tags|remotes)/", "", ref) or "the checkout"
@@ -192,7 +192,7 @@ def _other(name: str, environ: Mapping[str, str], event: Any, *, ref: str | None
     )
 
 
-def _default_branch(event: Any) -> str | None:
+def _default_branch(event: object) -> str | None:
     repository = event.get("repository") if isinstance(event, dict) else None
     name = repository.get("default_branch") if isinstance(repository, dict) else None
     return name if isinstance(name, str) and _is_plain(name) else None
@@ -218,11 +218,11 @@ def _is_plain(name: str) -> bool:
 class _Event:
     """A part of an event; what it must have and has not is an error that says where."""
 
-    def __init__(self, where: str, value: Any) -> None:
+    def __init__(self, where: str, value: object) -> None:
         self._where = where
         self._value = value
 
-    def get(self, key: str) -> Any:
+    def get(self, key: str) -> object:
         return self._value.get(key) if isinstance(self._value, dict) else None
 
     def object(self, key: str) -> _Event:

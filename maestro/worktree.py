@@ -194,7 +194,7 @@ class _Reader:
         try:
             status = os.lstat(full)
             if stat.S_ISLNK(status.st_mode):
-                data = os.readlink(full)
+                data = os.readlink(full)  # noqa: PTH115 - bytes stay bytes
                 return _Found(LINK, object_id("blob", data, self.object_format), data)
             if not stat.S_ISREG(status.st_mode):
                 return None
@@ -322,7 +322,7 @@ def _unchanged(row: _Indexed, status: os.stat_result, index_written: int) -> boo
 def _opened(full: bytes) -> Iterator[BinaryIO]:
     """A regular file, open for reading; never through a link, never waiting for somebody to write into a pipe."""
     descriptor = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(0, "it is no regular file any more")
         yield file
