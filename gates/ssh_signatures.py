@@ -142,7 +142,9 @@ def verify(
     good = _GOOD.fullmatch(done.stdout.decode("utf-8", "replace").strip())
     if done.returncode == 0 and good and good["namespace"] == namespace and good["who"] == principal:
         return Good(good["key"])
-    return Bad(_last_line(done.stderr) or _last_line(done.stdout) or "ssh-keygen does not accept the signature")
+    # ssh-keygen gives no reason of its own for these.
+    silent = "the key is revoked, or not listed for this name, or not valid now"
+    return Bad(_last_line(done.stderr) or silent)
 
 
 def sign(message: bytes, key: Path, *, namespace: str, environ: Mapping[str, str]) -> str:
