@@ -1,0 +1,53 @@
+"""What an engine that executes must offer. ``tests/runner/drivers/contract.py`` is the contract, executable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from runner.execution import Ending, Execution, Log, Placement
+
+
+class Driver(Protocol):
+    """Provision / Execute / CollectLogs, for one engine and one run.
+
+    ``execute`` takes many at once: clouds start arrays, not single tasks.
+    """
+
+    @property
+    def name(self) -> str:
+        """``local``, ``aws`` or ``gcp``."""
+
+    def provision(self, placement: Placement | None, executions: Sequence[Execution]) -> None:
+        """See to it that these could start: programs, secrets, capacity. Starts nothing, is free to be called again.
+
+        Raises:
+            UsageError: something is missing that no retry will bring, a secret for instance.
+            ToolFailure: the engine cannot be reached.
+        """
+
+    def execute(self, executions: Sequence[Execution], *, session: int) -> Iterator[Ending]:
+        """Run each execution at most once, and yield each one's ending exactly once, in any order.
+
+        Called again for the same run it yields what is known, waits for what still runs, starts what never started,
+        and says ``unknown`` of what may have run without a trace of its end; only where it is idempotent it runs
+        again then, and after a failure while attempts remain. Whoever stops iterating lets what runs come to its end
+        but starts nothing more.
+
+        Args:
+            executions: all those of the run.
+            session: the number of the dispatch that starts them; comes back in each attempt.
+
+        Raises:
+            ToolFailure: the engine broke down; what is missing can be had by calling again.
+        """
+
+    def cancel(self) -> None:
+        """Start nothing more and end what runs; the iteration goes on with what that leads to. Signal-safe."""
+
+    def collect_logs(self, execution_id: str) -> tuple[Log, ...]:
+        """The logs of an ended execution, one per attempt, in order.
+
+        Raises:
+            ToolFailure: a log cannot be read.
+        """

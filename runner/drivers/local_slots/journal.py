@@ -1,0 +1,40 @@
+"""Writing a slot's journal: complete lines, with room for the next ones reserved beforehand."""
+
+from __future__ import annotations
+
+import json
+import os
+
+RESERVE = 8192
+"""Bytes; more than the two records of one command can take."""
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write every byte, or raise OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+class Journal:
+    """One file, which must not exist yet."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self.used = 0
+        self.reserved = 0
+
+    def reserve(self, size: int = RESERVE) -> None:
+        """Have ``size`` bytes on the disk for what comes next, or raise OSError."""
+        if self.reserved - self.used < size:
+            os.posix_fallocate(self.fd, self.used, 4 * RESERVE + size)
+            self.reserved = self.used + 4 * RESERVE + size
+
+    def add(self, record: dict[str, object], *, durable: bool = False) -> None:
+        """Append a record; ``durable`` ones are on the disk when this returns."""
+        data = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        self.reserve(len(data))
+        write_all(self.fd, data)
+        self.used += len(data)
+        if durable:
+            os.fdatasync(self.fd)

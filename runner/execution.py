@@ -1,0 +1,124 @@
+"""What is executed and what became of it. Plain values that every driver and every receipt speaks in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from maestro.canonical_json import digest
+
+Outcome = Literal["succeeded", "failed", "timed_out", "not_started", "cancelled", "unknown"]
+"""``failed``: a non-zero exit code or a signal of its own. ``not_started``: there was nothing that could be started.
+``unknown``: it may have run, and nobody can know how it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where policy wants an execution to run."""
+
+    cloud: str
+    region: str
+    instance_class: str
+
+    def to_json(self) -> dict[str, str]:
+        """As policy and receipts write it."""
+        return {"cloud": self.cloud, "region": self.region, "class": self.instance_class}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What all executions of one manifest share.
+
+    Args:
+        subject: ``Manifest/name``.
+        command: program and arguments; None where the manifest has only an image.
+        secrets: variable name → reference (``env:NAME``); values are never in here.
+        timeout_seconds: for each attempt.
+        attempts: how often it may be tried in all; 1 unless idempotent.
+        idempotent: whether running it again does no harm.
+    """
+
+    subject: str
+    command: tuple[str, ...] | None
+    image: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    timeout_seconds: float = 3600.0
+    attempts: int = 1
+    idempotent: bool = False
+    placement: Placement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One run of one manifest: of one index, where it is an array."""
+
+    id: str
+    task: Task
+    index: int | None = None
+
+
+def execution_id(run_id: str, subject: str, index: int | None) -> str:
+    """32 hexadecimal digits made of run, manifest and index: whoever resumes a run arrives at the same one."""
+    return digest(["execution", run_id, subject, index]).removeprefix("sha256:")[:32]
+
+
+def executions_of(run_id: str, task: Task, size: int | None) -> tuple[Execution, ...]:
+    """The executions of a manifest: one, or ``size`` of them where it is an array."""
+    if size is None:
+        return (Execution(execution_id(run_id, task.subject, None), task),)
+    return tuple(Execution(execution_id(run_id, task.subject, index), task, index) for index in range(size))
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log that no living process can write to any more."""
+
+    name: str
+    """Relative to the folder of the run."""
+    sha256: str
+    size: int
+    dropped: int = 0
+    """Bytes cut out of the middle because the log grew beyond its limit (at least so many)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As a receipt writes it."""
+        return {"name": self.name, "sha256": self.sha256, "bytes": self.size, "dropped_bytes": self.dropped}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try.
+
+    Times are RFC 3339 in UTC with microseconds, all counted on the monotonic clock from one reading of the wall clock
+    at ``published``: they never run backwards, whatever is done to the clock meanwhile. None where nobody knows.
+    """
+
+    number: int
+    session: int
+    outcome: Outcome
+    published: str
+    claimed: str | None
+    started: str | None
+    ended: str | None
+    run_seconds: float | None
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str | None = None
+    stopped_leftovers: int = 0
+    """Processes it had left running, which were ended with it."""
+    log: Log | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an execution ended: by its last attempt. The earlier ones failed or are unknown."""
+
+    execution_id: str
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def last(self) -> Attempt:
+        """The attempt that counts."""
+        return self.attempts[-1]
