@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from policy import pack_rules
 from policy.engines.engine import RegoVersion
 from policy.metadata import Annotation, annotations
 from policy.pack import Files, InputKind, Pack, PackProblem, PackRule, Packs, RuleKind
+from policy.pack_data import merge
 from policy.rego_text import Head, Text, heads, read_text
 
 CONFIG_PATH = "maestro.yaml"
@@ -442,8 +444,6 @@ class _Loader:
             return None
 
     def _merged(self, files: dict[str, bytes]) -> dict[str, bytes] | None:
-        import json
-
         whole: dict[str, Any] = {}
         for path, content in files.items():
             clash = merge(whole, json.loads(content))
@@ -475,21 +475,6 @@ class _Settings:
 
 def _stricter(one: Any, other: Any) -> bool:  # noqa: ANN401
     return MILDNESS.get(one, 0) < MILDNESS.get(other, 0)
-
-
-def merge(into: dict[str, Any], other: Mapping[str, Any]) -> str | None:
-    """Merge ``other`` into ``into``, objects key by key as OPA does; the dotted path of the first clash, or None."""
-    pending: list[tuple[dict[str, Any], Mapping[str, Any], str]] = [(into, other, "")]
-    while pending:
-        left, right, prefix = pending.pop()
-        for key, value in right.items():
-            if key not in left:
-                left[key] = value
-            elif isinstance(left[key], dict) and isinstance(value, dict):
-                pending.append((left[key], value, f"{prefix}{key}."))
-            else:
-                return f"{prefix}{key}"
-    return None
 
 
 def _digest(namespace: str, settings: _Settings, modules: Mapping[str, bytes], data: Mapping[str, bytes]) -> str:

@@ -64,14 +64,18 @@ class Pack:
         mode = milder(self.mode, rule.mode) if rule.mode else self.mode
         return milder(mode, "warn") if rule.kind == "warn" else mode
 
-    def program(self) -> Program:
-        """What an engine is asked: every rule once, then ``decision`` and ``exception`` where the pack has them."""
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Every rule once, then ``decision`` and ``exception`` where the pack has them."""
         names = [rule.name for rule in self.rules]
-        names += ["decision"] * self.decides + ["exception"] * self.exceptions
+        return (*names, *["decision"] * self.decides, *["exception"] * self.exceptions)
+
+    def program(self) -> Program:
+        """What an engine is asked: the values of ``asked``, in that order."""
         return Program(
             modules=self.modules,
             data=self.data,
-            entrypoints=tuple(f"data.{self.name}.{name}" for name in names),
+            entrypoints=tuple(f"data.{self.name}.{name}" for name in self.asked),
             rego_version=self.rego_version,
             strict_builtin_errors=self.builtin_errors == "strict",
         )

@@ -1,0 +1,233 @@
+"""regopy (rego-cpp) as an engine, in a worker process of its own: it serves where no conftest can be installed.
+
+It answers many things differently from OPA, some of them by losing a deny; so it judges only programs that were shown
+to be answered alike (``policy/proven.json``), and inputs within what that can cover: text that needs escaping or lies
+beyond ASCII, and deep nesting, are refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maestro import canonical_json
+from policy.engines.conftest_output import number
+from policy.engines.engine import UNDEFINED, Answer, Broken, Program, Values
+from policy.engines.proven import is_proven, regopy_version
+from policy.engines.regopy_worker import MEMORY_EXIT
+from policy.pack_data import merged_data
+
+_WORKER = Path(__file__).with_name("regopy_worker.py")
+_PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
+"""Text without quotes, backslashes, control characters and anything beyond ASCII."""
+
+
+@dataclass(frozen=True)
+class RegopyLimits:
+    """What one worker may use. Its interpreter crashes on input nested 5,000 deep."""
+
+    seconds: float = 5.0
+    build_seconds: float = 15.0
+    memory: int = 1 << 30
+    answer_bytes: int = 64 << 20
+    depth: int = 200
+    crashes: int = 8
+    """After so many the rest of the inputs is not asked any more."""
+
+
+@dataclass(frozen=True)
+class RegopyEngine:
+    """See ``policy.engines.engine.Engine``. ``remedy``: what to say where it may not judge."""
+
+    remedy: str
+    proven_only: bool = True
+    limits: RegopyLimits = RegopyLimits()
+    name: str = "regopy"
+
+    @property
+    def version(self) -> str:
+        """The installed regopy's."""
+        return f"regopy {regopy_version()}"
+
+    def evaluate(self, program: Program, inputs: Sequence[Any]) -> list[Answer]:
+        """One answer per input, by one worker; a new one after each crash."""
+        if not inputs:
+            return []
+        if program.rego_version != "v1":
+            return [Broken("regopy reads old Rego (v0) differently", "unsupported", self.remedy)] * len(inputs)
+        if self.proven_only and not is_proven(program):
+            message = "regopy judges only packs proven to be answered as conftest answers them; this is none of them"
+            return [Broken(message, "unsupported", self.remedy)] * len(inputs)
+        with tempfile.TemporaryDirectory(prefix="maestro-regopy-") as folder:
+            return self._all(program, inputs, Path(folder))
+
+    def _all(self, program: Program, inputs: Sequence[Any], folder: Path) -> list[Answer]:
+        answers: list[Answer] = []
+        worker: _Worker | None = None
+        crashes = 0
+        try:
+            for value in inputs:
+                refused = refusal(value, self.limits.depth)
+                if refused is not None:
+                    answers.append(Broken(refused, "unsupported", self.remedy))
+                    continue
+                if crashes >= self.limits.crashes:
+                    answers.append(Broken(f"regopy crashed or hung on {crashes} inputs before this one", "crash"))
+                    continue
+                if worker is None:
+                    worker = _Worker(program, self.limits, folder)
+                answer = worker.ask(value)
+                answers.append(answer)
+                if worker.gone:
+                    crashes += 1
+                    worker.close()
+                    worker = None
+        finally:
+            if worker is not None:
+                worker.close()
+        return answers
+
+
+def refusal(value: Any, depth: int) -> str | None:  # noqa: ANN401
+    """Why regopy must not be asked about an input, or None."""
+    pending = [(value, 1)]
+    while pending:
+        item, level = pending.pop()
+        if level > depth:
+            return f"the input is nested deeper than {depth}, which regopy does not survive"
+        if isinstance(item, dict):
+            pending.extend((member, level + 1) for member in item.values())
+            pending.extend((key, level) for key in item)
+        elif isinstance(item, (list, tuple)):
+            pending.extend((member, level + 1) for member in item)
+        elif isinstance(item, str) and not _PLAIN.match(item):
+            return (
+                "the input holds text that regopy reads differently "
+                "(quotes, backslashes, control characters, beyond ASCII)"
+            )
+    return None
+
+
+class _Worker:
+    """One worker process; ``gone`` once it crashed, hung or could not start."""
+
+    def __init__(self, program: Program, limits: RegopyLimits, folder: Path) -> None:
+        self._program = program
+        self._limits = limits
+        self._timed_out = False
+        self._failed: Broken | None = None
+        self.gone = False
+        environ = {"PATH": "", "HOME": str(folder), "TMPDIR": str(folder)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-B", str(_WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environ,
+            cwd=folder,
+            start_new_session=True,
+        )
+        reply = self._exchange(self._question(), limits.build_seconds)
+        if isinstance(reply, Broken):
+            self._failed = reply
+        elif "ready" not in reply:
+            self._failed = Broken(f"regopy cannot load the pack: {reply.get('error')}", "compile")
+
+    def _question(self) -> bytes:
+        program = self._program
+        value = {
+            "modules": {name: source.decode("utf-8", "replace") for name, source in program.modules.items()},
+            "data": json.dumps(merged_data(program.data), ensure_ascii=False) if program.data else "",
+            "entrypoints": [entrypoint.removeprefix("data.").replace(".", "/") for entrypoint in program.entrypoints],
+            "strict": program.strict_builtin_errors,
+            "memory": self._limits.memory,
+        }
+        return json.dumps(value).encode()
+
+    def ask(self, value: Any) -> Answer:  # noqa: ANN401
+        """The answer for one input."""
+        if self._failed is not None:
+            return self._failed
+        try:
+            question = canonical_json.dumps(value)
+        except ValueError as error:
+            return Broken(f"the input cannot be handed over: {error}", "unsupported")
+        reply = self._exchange(question, self._limits.seconds)
+        if isinstance(reply, Broken):
+            return reply
+        try:
+            if "error" in reply:
+                return Broken(f"regopy: {reply['error']}", "builtin")
+            values = tuple(_value(text) for text in reply["values"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            return Broken(f"regopy's answer cannot be read: {str(error)[:200]}", "missing")
+        if len(values) != len(self._program.entrypoints):
+            return Broken("regopy did not answer every entrypoint", "missing")
+        return Values(values)
+
+    def _exchange(self, question: bytes, seconds: float) -> dict[str, Any] | Broken:
+        timer = threading.Timer(seconds, self._expire)
+        timer.daemon = True
+        timer.start()
+        question_end, answer_end = self._process.stdin, self._process.stdout
+        try:
+            if question_end is None or answer_end is None:
+                raise ValueError("no pipes")
+            question_end.write(question + b"\n")
+            question_end.flush()
+            line = answer_end.readline(self._limits.answer_bytes)
+        except (OSError, ValueError):
+            line = b""
+        finally:
+            timer.cancel()
+        if not line.endswith(b"\n"):
+            self.gone = True
+            if self._timed_out:
+                return Broken(f"the evaluation did not end within {seconds:g} s", "timeout")
+            if self._process.wait() == MEMORY_EXIT:
+                return Broken("the evaluation needs more memory than it may have", "memory")
+            return Broken("regopy crashed on this input", "crash")
+        try:
+            reply = json.loads(line)
+        except ValueError:
+            reply = None
+        if not isinstance(reply, dict):
+            self.gone = True
+            return Broken("regopy's worker answered something else than JSON", "missing")
+        return reply
+
+    def _expire(self) -> None:
+        self._timed_out = True
+        self._kill()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End the process; nothing of it stays."""
+        if self._process.poll() is None:
+            self._kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+def _value(text: str | None) -> Any:  # noqa: ANN401
+    if text is None:
+        return UNDEFINED
+    (value,) = json.loads(text, parse_float=number)["expressions"]
+    return value

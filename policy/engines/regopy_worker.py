@@ -1,0 +1,91 @@
+"""The process in which regopy runs: it may crash, hang or be killed without harm. Imports nothing of ours.
+
+Standard input, a line each: the program (JSON: ``modules``, ``data`` text, ``entrypoints``, ``strict``,
+``memory`` bytes), then inputs as JSON text. Standard output, a line each: ``{"ready": true}`` or ``{"error": …}``
+once, then per input ``{"values": [text or null]}`` (null: undefined) or ``{"error": …}``. regopy itself prints
+to standard output, so that is sent to /dev/null and the answers leave by a copy of the descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import resource
+import sys
+import threading
+import time
+from typing import Any
+
+MEMORY_EXIT = 99
+_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in what getrusage counts resident memory in."""
+
+
+def _limit(memory: int) -> None:
+    """No core dumps, no files, and the end when more than ``memory`` bytes were ever resident. Not RLIMIT_AS or
+    RLIMIT_DATA: the interpreter's allocator reserves 256 GiB of address space at the start."""
+    for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(limit, (0, 0))
+    threading.Thread(target=_watch, args=(memory,), daemon=True).start()
+
+
+def _watch(memory: int) -> None:
+    while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT <= memory:
+        time.sleep(0.02)
+    os._exit(MEMORY_EXIT)
+
+
+def _answer(out: int, value: dict[str, Any]) -> None:
+    data = json.dumps(value).encode() + b"\n"
+    while data:
+        data = data[os.write(out, data) :]
+
+
+def _main() -> None:
+    out = os.dup(1)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    asked = json.loads(sys.stdin.buffer.readline())
+    _limit(asked["memory"])
+    from regopy import Interpreter, RegoError
+
+    interpreter = Interpreter()
+    interpreter.strict_built_in_errors = asked["strict"]
+    entrypoints = asked["entrypoints"]
+    try:
+        for name, source in asked["modules"].items():
+            interpreter.add_module(name, source)
+        if asked["data"]:
+            interpreter.add_data_json(asked["data"])
+        bundle = interpreter.build(None, entrypoints)
+        built = bundle.ok()
+    except (RegoError, ValueError) as error:
+        built = False
+        said = re.search(r"\(errormsg \d+:(.*?)\)\n", str(error))
+        _answer(out, {"error": (said[1] if said else str(error))[:500]})
+        return
+    if not built:
+        _answer(out, {"error": "it does not build"})
+        return
+    _answer(out, {"ready": True})
+    for line in sys.stdin.buffer:
+        try:
+            interpreter.set_input_term(line.decode("utf-8").rstrip("\n"))
+            values: list[str | None] = []
+            for entrypoint in entrypoints:
+                output = interpreter.query_bundle_entrypoint(bundle, entrypoint)
+                if not output.ok():
+                    raise ValueError(f"{entrypoint}: an error inside a builtin or a conflict")
+                text = str(output)
+                values.append(None if text == "undefined" else text)
+            _answer(out, {"values": values})
+        except (RegoError, ValueError, RecursionError, MemoryError) as error:
+            _answer(out, {"error": str(error)[:500] or type(error).__name__})
+
+
+if __name__ == "__main__":
+    _main()
