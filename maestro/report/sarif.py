@@ -72,6 +72,7 @@ def _rule(report: Report, example: Finding) -> dict[str, Any]:
     rule: dict[str, Any] = {
         "id": example.rule,
         "shortDescription": _message(title),
+        "fullDescription": _message(f"{title}. {example.remedy}" if example.remedy else title),
         "help": _message(f"{advice}More: maestro explain {example.rule}"),
         "defaultConfiguration": {"level": _LEVELS[example.mode]},
     }

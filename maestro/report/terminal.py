@@ -136,13 +136,13 @@ class _Page:
         scope = "everything" if report.judges_all else "changes"
         since = f" since {visible(report.change_base[:10])}" if report.change_base and not report.judges_all else ""
         head = "your working tree" if report.head == "worktree" else visible(report.head[:10])
-        rules = (
-            f"the target branch, {visible(report.policy_revision[:10])}" if report.policy_revision else "the same place"
-        )
+        own = "your own copy, as the target branch has none yet" if report.preview else "the same place"
+        rules = f"the target branch, {visible(report.policy_revision[:10])}" if report.policy_revision else own
         engine = f"; engine: {visible(report.engine)}" if report.engine else ""
         yield self._paint(f"judged: {scope} in {head}{since}; rules from: {rules}{engine}", "faint")
         if extra := tally(report):
-            yield f"besides: {extra}"
+            trial = "; rules on trial are listed in `--format json` only" if report.summary.shadow else ""
+            yield f"besides: {extra}{trial}"
         yield from (f"note: {line}" for note in report.notes for line in _lines(note))
 
     def last_line(self, report: Report) -> str:
