@@ -120,6 +120,7 @@ class _OwnPack:
 def _own_packs(folder: Path, world: World) -> list[_OwnPack]:
     """The packs of the repository around ``folder``, as they are in its working tree; none outside of one."""
     from maestro.config import load_config
+
     from policy.pack import load_packs
 
     try:

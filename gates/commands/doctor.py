@@ -1,0 +1,227 @@
+"""``maestro doctor``: what is installed, which engine will judge, what is missing, whether the check binds."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gates.binding import required, uncovered
+from maestro import __version__, codeowners
+from maestro.errors import MaestroError
+from maestro.git_command import Git
+from maestro.process import find_program
+from maestro.process import run as run_program
+from maestro.repository import Repository
+from maestro.world import World
+from policy.engines.choose import choose, trusted_conftest
+from policy.engines.proven import is_proven, regopy_version
+
+if TYPE_CHECKING:
+    from maestro.config import Config
+    from maestro.snapshot import Snapshot
+    from policy.pack import Pack
+
+State = Literal["ok", "advice", "missing"]
+_MARKS: dict[State, str] = {"ok": " ", "advice": "!", "missing": "✗"}
+_VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?")
+_TIMEOUT_SECONDS = 20
+OPTIONAL = (
+    ("opa", ("version",), "runs the tests of packs (`opa test`): https://www.openpolicyagent.org/docs"),
+    ("cosign", ("version",), "checks receipts without Maestro: https://docs.sigstore.dev"),
+    ("ssh-keygen", None, "signs and verifies approvals (`maestro approve`): the package openssh-client"),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was found about one thing; ``missing`` alone keeps checks from being made."""
+
+    name: str
+    state: State
+    text: str
+    remedy: str | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--repo", default=".", metavar="DIR", help="the governed repository (default: this folder)")
+    parser.add_argument("--github", action="store_true", help="ask GitHub what it requires of the default branch")
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """Look at everything, say it, answer 0 when judging is possible."""
+    lines = [*_tool(world), *_programs(world), *_engines(world)]
+    lines += _repository(world.cwd / arguments.repo, world, ask_github=arguments.github)
+    width = max(len(line.name) for line in lines)
+    for line in lines:
+        world.stdout.write(f"{_MARKS[line.state]} {line.name:<{width}}  {line.text}\n")
+        if line.remedy:
+            world.stdout.write(f"  {'':<{width}}  → {line.remedy}\n")
+    able = not any(line.state == "missing" for line in lines)
+    world.stdout.write("\nready to judge\n" if able else "\nnot able to judge: see the lines with ✗\n")
+    return 0 if able else 1
+
+
+def _tool(world: World) -> Iterator[Line]:
+    ours = Path(sys.executable).parent / "maestro"
+    yield Line("maestro", "ok", f"{__version__}, Python {platform.python_version()} in {sys.prefix}")
+    first = find_program("maestro", world.environ)
+    if first is not None and ours.exists() and first.resolve() != ours.resolve():
+        advice = f"call this one by its other name, maestro-conductor, or put {ours.parent} first"
+        yield Line("PATH", "advice", f"another program called maestro comes first: {first}", advice)
+
+
+def _programs(world: World) -> Iterator[Line]:
+    try:
+        git = Git(world.cwd, world.environ)
+        yield Line("git", "ok", _version_in(git.output("version")) or "of unknown version")
+    except MaestroError as error:
+        yield Line("git", "missing", error.message, error.remedy)
+    for name, arguments, purpose in OPTIONAL:
+        program = find_program(name, world.environ)
+        if program is None:
+            yield Line(name, "ok", f"not installed; {purpose}")
+            continue
+        version = _version_of(program, arguments, world) if arguments else None
+        yield Line(name, "ok", f"{version}, {program}" if version else str(program))
+
+
+def _version_of(program: Path, arguments: tuple[str, ...], world: World) -> str | None:
+    env = {name: world.environ[name] for name in ("PATH", "HOME") if name in world.environ}
+    try:
+        done = run_program([str(program), *arguments], timeout=_TIMEOUT_SECONDS, env=env, output_limit=1 << 20)
+    except MaestroError as error:
+        return f"does not run ({error.message})"
+    return _version_in(done.stdout) or _version_in(done.stderr)
+
+
+def _version_in(output: bytes) -> str | None:
+    found = _VERSION.search(output.decode("utf-8", "replace"))
+    return found[0] if found else None
+
+
+def _engines(world: World) -> Iterator[Line]:
+    try:
+        conftest = trusted_conftest(world.environ)
+        yield Line("conftest", "ok", f"{conftest.version}, {conftest.program}")
+    except MaestroError as error:
+        yield Line("conftest", "advice", error.message, error.remedy)
+    try:
+        yield Line("regopy", "ok", regopy_version())
+    except PackageNotFoundError:
+        yield Line("regopy", "missing", "not installed, though Maestro needs it", "install Maestro again")
+        return
+    engine = choose("auto", world.environ)
+    limits = "" if engine.name == "conftest" else ": only packs proven to be judged alike by conftest"
+    yield Line("engine", "ok", f"{engine.version} judges{limits}")
+
+
+def _repository(folder: Path, world: World, *, ask_github: bool) -> Iterator[Line]:
+    """What holds for the governed repository: its settings, its packs, who must agree to a change of them."""
+    try:
+        with Repository.open(folder, world.environ) as repository:
+            branch = repository.default_branch_rev(None)
+            files = repository.snapshot(branch) if branch else repository.worktree()
+            if "maestro.yaml" not in files.entries:
+                files = repository.worktree()
+            if "maestro.yaml" not in files.entries:
+                yield Line("repository", "advice", f"{repository.root} is not governed yet", "run `maestro init`")
+                return
+            yield from _governed(files, world)
+            remote = Git(repository.root, world.environ).run("config", "--get", "remote.origin.url").stdout.decode()
+    except MaestroError as error:
+        yield Line("repository", "advice", error.message, error.remedy)
+        return
+    yield from _github(world, remote, (branch or "main").removeprefix("origin/"), ask=ask_github)
+
+
+def _governed(files: Snapshot, world: World) -> Iterator[Line]:
+    from maestro.config import load_config
+    from policy.pack import load_packs
+
+    try:
+        config = load_config("maestro.yaml", files.read("maestro.yaml"))
+    except MaestroError as error:
+        text = f"{error.where}: {error.message}" if error.where else error.message
+        yield Line("maestro.yaml", "missing", text, error.remedy)
+        return
+    packs = load_packs(files, config)
+    yield Line("packs", "ok", ", ".join(f"{pack.name} ({pack.mode})" for pack in packs.packs) or "none")
+    for problem in packs.problems:
+        place = f"{problem.location.path}:{problem.location.line}"
+        yield Line("packs", "advice", f"{place}: {problem.message}", problem.remedy or problem.rule.remedy)
+    yield from _unproven(packs.packs, world)
+    yield _owned(files, config, packs.packs)
+
+
+def _unproven(packs: tuple[Pack, ...], world: World) -> Iterator[Line]:
+    engine = choose("auto", world.environ)
+    if engine.name == "conftest":
+        return
+    names = [pack.name for pack in packs if not is_proven(pack.program())]
+    if names:
+        text = f"{', '.join(names)}: without a sound conftest these are reported as errored, which blocks"
+        yield Line("packs", "missing", text, "get conftest as said above")
+
+
+def _owned(files: Snapshot, config: Config, packs: tuple[Pack, ...]) -> Line:
+    """Whether CODEOWNERS covers everything that decides, new files included."""
+    where = next((path for path in codeowners.LOCATIONS if path in files.entries), codeowners.LOCATIONS[0])
+    owned = codeowners.parse(files.read(where)) if where in files.entries else codeowners.Codeowners()
+    open_paths = uncovered(owned, deciding_paths(config, packs, where))
+    if open_paths:
+        text = f"the check is advice: a pull request may change {', '.join(open_paths)} without any owner's agreement"
+        return Line("binds", "advice", text, f"give them owners in {where}, and require review from code owners")
+    return Line("binds", "ok", f"{where} covers what decides; it binds where review from code owners is required")
+
+
+def deciding_paths(config: Config, packs: tuple[Pack, ...], where: str) -> list[str]:
+    """One path for each thing that decides: real ones, and for folders one that a change could add."""
+    return list(
+        dict.fromkeys(
+            [
+                where,
+                "maestro.yaml",
+                ".github/workflows/maestro.yml",
+                ".github/workflows/another.yml",
+                config.allowed_signers,
+                *(f"{pack.path}/another.rego" for pack in packs),
+                *(f"{pattern.split('*')[0]}another.yaml" for pattern in config.documents if "waivers" in pattern),
+            ]
+        )
+    )
+
+
+def _github(world: World, remote: str, branch: str, *, ask: bool) -> Iterator[Line]:
+    from gates.github_rules import branch_rules, repository_of
+
+    name = world.environ.get("GITHUB_REPOSITORY") or repository_of(remote)
+    if not ask or name is None:
+        if ask:
+            yield Line("GitHub", "advice", "the remote `origin` is not on github.com, so nobody was asked")
+        return
+    yield from _required(name, branch, lambda: required(branch_rules(world.environ, name, branch)))
+
+
+def _required(name: str, branch: str, ask: Callable[[], tuple[bool, tuple[str, ...]]]) -> Iterator[Line]:
+    try:
+        binds, missing = ask()
+    except MaestroError as error:
+        yield Line("GitHub", "advice", error.message, error.remedy)
+        return
+    if binds:
+        yield Line("GitHub", "ok", f"the rules of {branch} in {name} require the check")
+        return
+    yield Line(
+        "GitHub",
+        "advice",
+        f"in {name} the check of {branch} is advice: {'; '.join(missing)}",
+        "Settings → Rules → Rulesets (older branch protection is not visible here)",
+    )

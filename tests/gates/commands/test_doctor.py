@@ -1,0 +1,158 @@
+"""`maestro doctor`: what it says in good and bad surroundings, and when it answers 1."""
+
+import io
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from maestro.cli import main
+from maestro.world import World
+
+SETTINGS = """\
+apiVersion: maestro-conductor/v1
+requires: ">=0.1"
+documents: ["flags/**", "waivers/**"]
+packs: [policy/packs/*]
+"""
+PACK = """\
+# METADATA
+# custom:
+#   mode: warn
+#   match: ["k8s/**"]
+package acme.pods
+
+deny_name contains "x" if not input.name
+"""
+OWNERS = "/.github/ @acme/p\n/maestro.yaml @acme/p\n/policy/ @acme/p\n/waivers/ @acme/p\n"
+
+Doctor = Callable[..., tuple[int, dict[str, str], str]]
+
+
+@pytest.fixture
+def doctor(tmp_path: Path) -> Doctor:
+    """Runs it with a PATH of our own making: git, and what a test puts into ``bin``."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
+    (programs / "git").symlink_to(git)
+
+    def run(*arguments: str, **extra: str) -> tuple[int, dict[str, str], str]:
+        environ = {"PATH": str(programs), "HOME": str(tmp_path), "GIT_CONFIG_GLOBAL": os.devnull, **extra}
+        out, err = io.StringIO(), io.StringIO()
+        code = main(["doctor", *arguments], World(environ=environ, cwd=tmp_path, stdout=out, stderr=err))
+        assert err.getvalue() == ""
+        rows = re.findall(r"^([ !✗] \S+) +(.*)$", out.getvalue(), re.MULTILINE)
+        said: dict[str, str] = {}
+        for name, text in rows:
+            if not text.startswith("→"):
+                said[name.strip()] = (said.get(name.strip(), "") + " " + text).strip()
+        return code, said, out.getvalue()
+
+    return run
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    file = folder / "bin" / name
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+def conftest(folder: Path, opa: str) -> None:
+    program(folder, "conftest", f"printf 'Conftest: v0.71.1\\nOPA: {opa}\\n'")
+
+
+def governed(folder: Path, files: dict[str, str]) -> None:
+    subprocess.run(["git", "init", "-q", str(folder / "repo")], check=True)
+    for name, text in {"maestro.yaml": SETTINGS, "policy/packs/pods/pods.rego": PACK, **files}.items():
+        path = folder / "repo" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_without_anything_it_says_how_to_get_it(doctor: Doctor) -> None:
+    code, said, text = doctor()
+    assert code == 0
+    assert "conftest is not on PATH" in said["! conftest"]
+    assert said["engine"].startswith("regopy ")
+    assert "only packs proven" in said["engine"]
+    assert said["cosign"].startswith("not installed; ")
+    assert "is not in a git repository" in said["! repository"]
+    assert text.endswith("\nready to judge\n")
+
+
+def test_a_sound_conftest_judges(doctor: Doctor, tmp_path: Path) -> None:
+    conftest(tmp_path, "1.22.2")
+    governed(tmp_path, {"CODEOWNERS": OWNERS + "/CODEOWNERS @acme/p\n"})
+    code, said, _ = doctor("--repo", "repo")
+    assert code == 0
+    assert said["engine"].endswith("OPA 1.22.2 judges")
+    assert said["packs"] == "acme.pods (warn)"
+    assert said["binds"].startswith("CODEOWNERS covers what decides")
+
+
+def test_a_conftest_that_loses_a_deny_is_refused(doctor: Doctor, tmp_path: Path) -> None:
+    conftest(tmp_path, "1.21.1")
+    code, said, _ = doctor()
+    assert code == 0
+    assert "answers wrongly" in said["! conftest"]
+    assert said["engine"].startswith("regopy ")
+
+
+def test_packs_that_nobody_here_may_judge_are_an_error(doctor: Doctor, tmp_path: Path) -> None:
+    governed(tmp_path, {})
+    code, said, text = doctor("--repo", "repo")
+    assert code == 1
+    assert "acme.pods" in said["✗ packs"]
+    assert "not able to judge" in text
+
+
+def test_broken_settings_are_an_error_with_their_place(doctor: Doctor, tmp_path: Path) -> None:
+    governed(tmp_path, {"maestro.yaml": SETTINGS + "unknown: 1\n"})
+    code, said, _ = doctor("--repo", "repo")
+    assert code == 1
+    assert "maestro.yaml:5:1" in said["✗ maestro.yaml"]
+
+
+def test_a_gap_in_codeowners_is_named(doctor: Doctor, tmp_path: Path) -> None:
+    conftest(tmp_path, "1.22.2")
+    governed(tmp_path, {".github/CODEOWNERS": OWNERS.replace("/waivers/ @acme/p\n", "")})
+    _, said, _ = doctor("--repo", "repo")
+    assert "may change waivers/another.yaml without" in said["! binds"]
+
+
+def test_without_codeowners_the_check_is_called_advice(doctor: Doctor, tmp_path: Path) -> None:
+    conftest(tmp_path, "1.22.2")
+    governed(tmp_path, {})
+    code, said, _ = doctor("--repo", "repo")
+    assert code == 0
+    assert said["! binds"].startswith("the check is advice: ")
+    assert ".github/CODEOWNERS, maestro.yaml, .github/workflows/maestro.yml" in said["! binds"]
+
+
+def test_another_maestro_in_front_is_noticed(doctor: Doctor, tmp_path: Path) -> None:
+    program(tmp_path, "maestro", "echo mobile")
+    _, said, text = doctor()
+    assert str(tmp_path / "bin/maestro") in said["! PATH"]
+    assert "maestro-conductor" in text
+
+
+def test_without_git_nothing_can_be_judged(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "bin/git").unlink()
+    code, said, _ = doctor()
+    assert code == 1
+    assert "✗ git" in said
+
+
+def test_github_is_asked_only_when_told_to(doctor: Doctor, tmp_path: Path) -> None:
+    conftest(tmp_path, "1.22.2")
+    governed(tmp_path, {})
+    remote = ["remote", "add", "origin", "git@github.com:acme/shop.git"]
+    subprocess.run(["git", "-C", str(tmp_path / "repo"), *remote], check=True)
+    assert "! GitHub" not in doctor("--repo", "repo")[1]
+    code, said, _ = doctor("--repo", "repo", "--github", GITHUB_API_URL="http://127.0.0.1:9")
+    assert code == 0
+    assert said["! GitHub"].startswith("GitHub could not be asked for the rules of main in acme/shop")
