@@ -1,0 +1,179 @@
+"""Gate ``governance``: a change to what decides is approved by those who answer for it.
+
+Who they are is read at the policy revision: the CODEOWNERS entry of each file; where a file has no owner, anybody in
+allowed_signers. A repository that names nobody yet is told how to; until it does, the findings warn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from gates.approvals import (
+    FOLDER,
+    Approval,
+    allowed_signers_path,
+    codeowners_of,
+    people,
+)
+from gates.governed_changes import RULES as CHANGE_RULES
+from gates.governed_changes import GovernedChange, Question, governed_changes
+from gates.scene import Scene
+from gates.ssh_signatures import Signer, listed
+from maestro.codeowners import Codeowners, canonical_owner
+from maestro.findings import Finding, GateResult, Location, Rule, Skipped, result_of
+from maestro.repository import Snapshot
+
+ID = "governance"
+NEEDS_REGO = False
+OF_THE_CHANGE_ITSELF = True
+
+APPROVAL_VOID = Rule(
+    "mc.governance/approval_void",
+    "An approval that does not count is named",
+    "remove the file, or approve again: `maestro approve`",
+    mode="warn",
+)
+
+RULES = (*CHANGE_RULES, APPROVAL_VOID)
+
+
+@dataclass(frozen=True)
+class Approvers:
+    """Who may approve, as the policy revision names them; ``needed``: how many distinct people."""
+
+    owners: Codeowners
+    signers: tuple[Signer, ...]
+    signers_path: str
+    needed: int
+
+    def entitled(self, approval: Approval, path: str) -> bool:
+        """Whether ``approval`` is one of ``path``'s owners', or, where it has none, of anybody who may sign."""
+        if not approval.verified:
+            return False
+        owners = {canonical_owner(owner) for owner in self.owners.owners_of(path)}
+        if not owners:
+            return approval.method == "ssh"
+        return any(canonical_owner(name) in owners for name in approval.stands_for)
+
+    def named_for(self, path: str) -> bool:
+        """Whether anybody at all could approve a change of ``path``."""
+        return bool(self.signers or self.owners.owners_of(path))
+
+    def approve(self, change: GovernedChange, approvals: Iterable[Approval]) -> tuple[Approval, ...]:
+        """The approvals that together suffice for every file of the change; empty when they do not."""
+        given: list[Approval] = []
+        for path in filter(self.named_for, change.paths):
+            entitled = [approval for approval in approvals if self.entitled(approval, path)]
+            if people(entitled) < self.needed:
+                return ()
+            given.extend(approval for approval in entitled if approval not in given)
+        return tuple(given)
+
+
+def approvers_at(policy: Snapshot, needed: int) -> Approvers:
+    """The approvers that the policy revision names."""
+    path = allowed_signers_path(policy)
+    entry = policy.entries.get(path)
+    data = policy.read(path) if entry is not None and entry.mode in ("100644", "100755") else b""
+    return Approvers(codeowners_of(policy), listed(data), path, max(1, needed))
+
+
+def question_of(scene: Scene) -> Question:
+    """What is asked of ``governed_changes``."""
+    # A repair of an unreadable target is judged by its own settings, which are no measure for themselves.
+    comparable = scene.settings.snapshot is scene.change.policy
+    return Question(
+        scene.change,
+        scene.settings if comparable else None,
+        scene.head_settings,
+        at_base=scene.at_base,
+        at_head=scene.at_head,
+    )
+
+
+def judge(scene: Scene) -> GateResult:
+    """Find what alters the deciding, and let pass what was approved."""
+    if scene.change.preview:
+        return Skipped("nothing decides here before the merge")
+    changes = governed_changes(question_of(scene))
+    approvers = approvers_at(scene.change.policy, scene.settings.config.approvals)
+    folder_touched = any(path.startswith(FOLDER + "/") for path in scene.changed_paths)
+    if not changes and not folder_touched:
+        return Skipped("nothing that decides was touched")
+    return settle(changes, approvers, scene.approvals)
+
+
+def settle(
+    changes: Sequence[GovernedChange], approvers: Approvers, approvals: Callable[[], Sequence[Approval]]
+) -> GateResult:
+    """Findings for what is not approved; what is approved is told in the verdict's note.
+
+    ``approvals`` is asked once, and not at all where nobody could have approved anything.
+    """
+    asked = not changes or any(approvers.named_for(path) for change in changes for path in change.paths)
+    given = tuple(approvals()) if asked else ()
+    findings: list[Finding] = []
+    agreed: list[Approval] = []
+    count = 0
+    for change in changes:
+        by = approvers.approve(change, given)
+        if by:
+            count += 1
+            agreed.extend(approval for approval in by if approval not in agreed)
+        else:
+            findings.append(_finding(change, approvers, given))
+    findings.extend(
+        APPROVAL_VOID.finding(
+            f"{approval.path} does not count: {approval.detail}", Location(approval.path), subject=approval.path
+        )
+        for approval in given
+        if not approval.verified and approval.path is not None
+    )
+    return result_of(len(changes), findings, _note(count, agreed))
+
+
+def _note(count: int, agreed: Sequence[Approval]) -> str | None:
+    if not count:
+        return None
+    names = ", ".join(f"{approval.who} ({approval.method})" for approval in agreed)
+    return f"{count} governed change{'s' if count > 1 else ''}, approved by {names}"
+
+
+def _finding(change: GovernedChange, approvers: Approvers, given: Sequence[Approval]) -> Finding:
+    unnamed = [path for path in change.paths if not approvers.named_for(path)]
+    owners = tuple(dict.fromkeys(owner for path in change.paths for owner in approvers.owners.owners_of(path)))
+    finding = change.rule.finding(
+        change.message,
+        change.location,
+        subject=change.subject,
+        owner=", ".join(owners) or None,
+        remedy=_how_to_name(unnamed[0], approvers) if unnamed else _how_to_approve(change, owners, approvers, given),
+    )
+    return replace(finding, mode="warn") if len(unnamed) == len(change.paths) else finding
+
+
+def _how_to_name(path: str, approvers: Approvers) -> str:
+    return (
+        "nobody is named who could approve this, so it only warns; name approvers in a pull request: a line "
+        f"`/{path} @your-org/your-team` in .github/CODEOWNERS, and in {approvers.signers_path} a line "
+        '`you@example.com,@your-org/your-team namespaces="maestro-approval" ssh-ed25519 AAAA…` (your public key)'
+    )
+
+
+def _how_to_approve(
+    change: GovernedChange, owners: Sequence[str], approvers: Approvers, given: Sequence[Approval]
+) -> str:
+    who = " or ".join(owners) if owners else f"somebody in {approvers.signers_path}"
+    if approvers.needed > 1:
+        who = f"{approvers.needed} people of {who}"
+    ways = []
+    if approvers.signers:
+        ways.append("runs `maestro approve` and commits the file it writes")
+    if any(owner.startswith("@") for owner in owners):
+        ways.append("approves this head in a review on GitHub")
+    if not ways:
+        ways.append(f"adds a key to {approvers.signers_path} first, then runs `maestro approve`")
+    short = [approval for approval in given if approval.verified]
+    so_far = "; so far: " + ", ".join(f"{one.who} ({one.detail})" for one in short) if short else ""
+    return f"{who} {', or '.join(ways)}{so_far}"
