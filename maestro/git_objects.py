@@ -42,6 +42,7 @@ class ObjectReader:
     def __init__(self, git: Git) -> None:
         self._git = git
         self._dialogue: Dialogue | None = None
+        self._closed = False
 
     def read(self, names: Iterable[str]) -> dict[str, tuple[str, str, bytes] | None]:
         """For each name (an object id or a revision): (object id, type, content), or None where there is none.
@@ -54,6 +55,8 @@ class ObjectReader:
         answers: dict[str, tuple[str, str, bytes] | None] = {}
         if not wanted:
             return answers
+        if self._closed:
+            raise ToolFailure("the repository was closed before everything was read", remedy="report this defect")
         if self._dialogue is None:
             self._dialogue = Dialogue(self._git.argv("cat-file", "--batch"), env=self._git.env)
         try:
@@ -62,10 +65,10 @@ class ObjectReader:
                 for name in group:
                     answers[name] = _answer(self._dialogue.answers, name)
         except (BrokenPipeError, EOFError):
-            self.close()
+            self._end()
             raise self._broken_off([name for name in wanted if name not in answers]) from None
         except BaseException:
-            self.close()  # answers may be left unread: never take them for those to a later question
+            self._end()  # answers may be left unread: never take them for those to a later question
             raise
         return answers
 
@@ -98,7 +101,11 @@ class ObjectReader:
         )
 
     def close(self) -> None:
-        """End the git process; a later question starts another."""
+        """End the git process for good."""
+        self._closed = True
+        self._end()
+
+    def _end(self) -> None:
         if self._dialogue is not None:
             self._dialogue.close()
             self._dialogue = None

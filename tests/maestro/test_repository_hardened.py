@@ -157,7 +157,7 @@ def test_a_blobless_clone_says_what_to_fetch_and_fetches_nothing(tmp_path: Path,
     with Repository.open(clone.path, clone.environ) as repository:
         snapshot = repository.snapshot("HEAD^")
         assert list(snapshot.entries) == ["a", "b"]
-        with pytest.raises(ToolFailure, match="2 objects .* not in this partial clone") as caught:
+        with pytest.raises(ToolFailure, match=r"2 objects .* not in this partial clone") as caught:
             snapshot.read_many(["a", "b"])
         assert repository.snapshot("HEAD").read("a") == b"new a\n", "what is here is still read"
     assert clone.git(*objects) == here
@@ -201,7 +201,7 @@ def test_a_missing_object_in_a_full_clone_is_called_damage(repo: GitRepo) -> Non
     (repo.path / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
     with Repository.open(repo.path, repo.environ) as repository:
         snapshot = repository.snapshot("HEAD")
-        with pytest.raises(ToolFailure, match="1 object .* damaged"):
+        with pytest.raises(ToolFailure, match=r"1 object .* damaged"):
             snapshot.read("a")
         assert snapshot.read("b") == b"b\n"
 
