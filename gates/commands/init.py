@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 
 import policy
 from gates.init_files.origin import own_origin, parse_action
@@ -104,13 +104,21 @@ def _report(todo: Plan, folder: str, branch: str, owners: str | None, *, new: bo
     if new:
         lines.append(f"made a git repository in {folder}")
     lines += [f"kept   {path}" for path in todo.kept]
-    lines += [f"wrote  {path}" for path in todo.files]
+    lines += [f"wrote  {path}" for path in _by_pack(todo.files)]
     if not todo.files:
         lines.append("nothing to add, nothing was written")
     lines += [f"note   {note}" for note in todo.notes]
     if todo.files:
         lines += ["", *_codeowners(todo, branch, owners), "", *_next(todo, folder)]
     return "\n".join(lines) + "\n"
+
+
+def _by_pack(paths: Iterable[str]) -> list[str]:
+    """The paths, a pack's as its folder."""
+    paths = list(paths)
+    packs = {str(PurePosixPath(path).parent) for path in paths if path.endswith(".rego")}
+    folders = (str(PurePosixPath(path).parent) for path in paths)
+    return list(dict.fromkeys(f"{one}/" if one in packs else path for path, one in zip(paths, folders, strict=True)))
 
 
 def _codeowners(todo: Plan, branch: str, owners: str | None) -> list[str]:
