@@ -13,10 +13,10 @@ from maestro import canonical_json
 from maestro.config import Config, PackEntry
 from maestro.documents.reading import read
 from maestro.findings import MILDNESS, Location, Mode, Rule
-from maestro.patterns import matches
+from maestro.patterns import PatternError, check, matches
 from policy import pack_rules
 from policy.engines.engine import RegoVersion
-from policy.metadata import Annotation, annotations
+from policy.metadata import Annotation, read_blocks
 from policy.pack import Files, InputKind, Pack, PackProblem, PackRule, Packs, RuleKind
 from policy.pack_data import merge
 from policy.rego_text import Head, Text, heads, read_text
@@ -122,7 +122,7 @@ class _Loader:
         if namespace is None:
             return None
         own = [module for module in modules if ".".join(module.text.package or ()) == namespace]
-        settings = self._settings(own, modules)
+        settings = self._settings(own)
         rules = self._rules(own, settings.mode)
         names = {head.name for module in own for head in module.heads if head.shape != "function"}
         data = self._data()
@@ -171,7 +171,7 @@ class _Loader:
             return self.entry.rego_version
         for source in self.snapshot.read_many(self._regular()).values():
             text = read_text(source.decode("utf-8", "replace"))
-            found, _ = annotations("", text, [])
+            found, _ = read_blocks("", text, [])
             if any(block.on_package and block.custom.get("rego") == "v0" for block in found):
                 return "v0"
         return "v1"
@@ -203,7 +203,7 @@ class _Loader:
                 continue
             text = read_text(decoded)
             found = heads(text, v1=v1)
-            blocks, complaints = annotations(path, text, found)
+            blocks, complaints = read_blocks(path, text, found)
             for complaint in complaints:
                 self._problem(complaint.rule, complaint.message, complaint.location)
             name = path[len(self.folder) + 1 :] if self.folder != "." else path
@@ -243,7 +243,7 @@ class _Loader:
             sound = False
         return ".".join(wanted) if sound else None
 
-    def _settings(self, own: list[_Module], modules: list[_Module]) -> _Settings:
+    def _settings(self, own: list[_Module]) -> _Settings:
         first = next((m for m in own if any(a.on_package for a in m.annotations)), own[0])
         location = Location(first.path, first.text.tokens[0].line)
         given: dict[str, tuple[Any, Location]] = {}
@@ -282,9 +282,8 @@ class _Loader:
             given.setdefault(key, (value, Location(CONFIG_PATH)))
             if key == "mode":
                 given[key] = (value, given[key][1])
-        del modules
         return _Settings(
-            mode=cast(Mode, self._one_of(given, "mode", ("enforce", "warn", "shadow"), pack_rules.MODE)),
+            mode=cast("Mode", self._one_of(given, "mode", ("enforce", "warn", "shadow"), pack_rules.MODE)),
             owner=self._text(given, "owner"),
             input=cast(InputKind, self._one_of(given, "input", ("document", *_INPUTS), pack_rules.METADATA)),
             match=self._patterns(given),
@@ -321,12 +320,17 @@ class _Loader:
         if "match" not in given:
             return ()
         value, where = given["match"]
-        if isinstance(value, str):
-            return (value,)
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        self._problem(pack_rules.METADATA, f"match is {value!r}: a list of patterns is wanted", where)
-        return ()
+        patterns = [value] if isinstance(value, str) else value
+        if not isinstance(patterns, list) or not all(isinstance(item, str) for item in patterns):
+            self._problem(pack_rules.METADATA, f"match is {value!r}: a list of patterns is wanted", where)
+            return ()
+        for pattern in patterns:
+            try:
+                check(pattern)
+            except PatternError as error:
+                self._problem(pack_rules.METADATA, f"match holds {pattern!r}, which must {error}", where)
+                return ()
+        return tuple(patterns)
 
     def _rules(self, own: list[_Module], pack_mode: Mode) -> tuple[PackRule, ...]:
         bodies: dict[str, list[tuple[_Module, Head, Annotation | None]]] = {}
@@ -359,8 +363,9 @@ class _Loader:
             if not _head.default or len(found) == 1:
                 modes.append(mode)
         strictest: Mode | None = None
-        if whole is None and modes and all(mode is not None for mode in modes):
-            strictest = min((mode for mode in modes if mode), key=lambda mode: MILDNESS[mode])
+        given = [mode for mode in modes if mode is not None]
+        if given and len(given) == len(modes):
+            strictest = min(given, key=MILDNESS.__getitem__)
         blocks = [block for _module, _head, block in found if block is not None]
         custom: dict[str, Any] = {}
         for block in blocks:
@@ -385,7 +390,7 @@ class _Loader:
         if not isinstance(mode, str) or mode not in MILDNESS:
             self._problem(pack_rules.MODE, f"the mode {mode!r} of {name} is none of enforce, warn, shadow", where)
             return None
-        chosen = cast(Mode, mode)
+        chosen: Mode = mode
         limit: Mode = "warn" if kind == "warn" and pack_mode == "enforce" else pack_mode
         if _stricter(chosen, limit):
             why = "a warn rule never blocks" if kind == "warn" else f"its pack is {pack_mode}"

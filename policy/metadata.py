@@ -53,7 +53,7 @@ class Complaint:
     location: Location
 
 
-def annotations(path: str, text: Text, heads: list[Head]) -> tuple[list[Annotation], list[Complaint]]:
+def read_blocks(path: str, text: Text, heads: list[Head]) -> tuple[list[Annotation], list[Complaint]]:
     """Every block of a module with what it belongs to, and what is wrong with blocks or would-be blocks."""
     found: list[Annotation] = []
     complaints = list(_misspelt(path, text))
