@@ -53,27 +53,28 @@ class Folder:
         """The bytes of one file.
 
         Raises:
-            UsageError: it is not there, is no ordinary file, or cannot be read.
+            UsageError: it is not there, is a link or no ordinary file, or cannot be read.
         """
-        return read_regular(self.root / path)
+        return read_regular(self.root / path, follow=False)
 
     def read_many(self, paths: Iterable[str]) -> dict[str, bytes]:
         """The bytes of several files."""
         return {path: self.read(path) for path in paths}
 
 
-def read_regular(path: Path) -> bytes:
+def read_regular(path: Path, *, follow: bool = True) -> bytes:
     """The bytes of an ordinary file; a pipe or a device is refused rather than waited for.
 
     Raises:
         UsageError: it is not there, is no ordinary file, or cannot be read.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+        handle = os.open(path, flags)
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise UsageError("this is not a file that can be read", where=str(path))
-            with open(handle, "rb", closefd=False) as stream:  # noqa: PTH123 - of a descriptor
+            with open(handle, "rb", closefd=False) as stream:
                 return stream.read()
         finally:
             os.close(handle)

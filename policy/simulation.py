@@ -150,8 +150,8 @@ def _placement(answer: object) -> Iterator[str]:
         yield f"       would run on {visible(str(answer))}"
     elif (nearest := getattr(answer, "nearest", None)) is not None:
         relax = getattr(answer, "relax", ())
-        without = f", but for: {', '.join(visible(name) for name in relax)}" if relax else ""
-        yield f"       nearest: {visible(str(nearest))}{without}"
+        unmet = f"; not met there: {', '.join(visible(name) for name in relax)}" if relax else ""
+        yield f"       nearest: {visible(str(nearest))}{unmet}"
 
 
 _COLOURS = {"green": "32", "red": "31"}

@@ -64,7 +64,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     folder = Folder(root)
     config = _config(folder)
     changes = _changes(world.cwd / arguments.inputs) if arguments.inputs else {}
-    subject = _subject((world.cwd / arguments.manifest).absolute(), root)
+    manifest = (world.cwd / arguments.manifest).absolute()
+    subject = _subject(manifest.parent.resolve() / manifest.name, root)
     packs = _packs(folder, config, [(world.cwd / name).resolve() for name in arguments.pack])
     places = subject.kind == "Manifest" and any(pack.input == "placement-request" for pack in packs)
     pools = _pools(folder, config) if places else []
@@ -100,7 +101,7 @@ def _config(folder: Folder) -> Config:
     from maestro.config import load_config
 
     if CONFIG not in folder.entries:
-        return load_config(CONFIG, b"apiVersion: maestro-conductor/v1\n")
+        return load_config(CONFIG, b"apiVersion: maestro-conductor/v1\npacks: []\n")
     return load_config(CONFIG, folder.read(CONFIG))
 
 

@@ -12,7 +12,7 @@ from policy.placement import CLOUDS, Placement, Refusal, place, read_placement
 
 ALLOW = {"allow": True, "cloud": "gcp", "region": "europe-west1", "class": "batch", "pool": "gcp-europe"}
 EUROPE = Placement("gcp", "europe-west1", "batch", "gcp-europe")
-DENY = {
+DENY: dict[str, Any] = {
     "allow": False,
     "reason": "residency",
     "message": "no pool keeps data within eu",
