@@ -175,28 +175,21 @@ def _owned(files: Snapshot, config: Config, packs: tuple[Pack, ...]) -> Line:
     """Whether CODEOWNERS covers everything that decides, new files included."""
     where = next((path for path in codeowners.LOCATIONS if path in files.entries), codeowners.LOCATIONS[0])
     owned = codeowners.parse(files.read(where)) if where in files.entries else codeowners.Codeowners()
-    open_paths = uncovered(owned, deciding_paths(config, packs, where))
+    deciding = deciding_paths(config, packs, where)
+    open_paths = uncovered(owned, deciding.values())
     if open_paths:
-        text = f"the check is advice: a pull request may change {', '.join(open_paths)} without any owner's agreement"
+        names = ", ".join(name for name, path in deciding.items() if path in open_paths)
+        text = f"the check is advice: a pull request may change {names} without any owner's agreement"
         return Line("binds", "advice", text, f"give them owners in {where}, and require review from code owners")
     return Line("binds", "ok", f"{where} covers what decides; it binds where review from code owners is required")
 
 
-def deciding_paths(config: Config, packs: tuple[Pack, ...], where: str) -> list[str]:
-    """One path for each thing that decides: real ones, and for folders one that a change could add."""
-    return list(
-        dict.fromkeys(
-            [
-                where,
-                "maestro.yaml",
-                ".github/workflows/maestro.yml",
-                ".github/workflows/another.yml",
-                config.allowed_signers,
-                *(f"{pack.path}/another.rego" for pack in packs),
-                *(f"{pattern.split('*')[0]}another.yaml" for pattern in config.documents if "waivers" in pattern),
-            ]
-        )
-    )
+def deciding_paths(config: Config, packs: tuple[Pack, ...], where: str) -> dict[str, str]:
+    """Everything that decides, as it is called, to a path that stands for it: in a folder, a file to be added."""
+    folders = [".github/workflows/", *(f"{pack.path}/" for pack in packs)]
+    folders += [pattern.split("*")[0] for pattern in config.documents if "waivers" in pattern]
+    files = [where, "maestro.yaml", ".github/workflows/maestro.yml", config.allowed_signers]
+    return {file: file for file in files} | {folder: f"{folder}another.yaml" for folder in folders}
 
 
 def _github(world: World, remote: str, branch: str, *, ask: bool) -> Iterator[Line]:
