@@ -16,6 +16,7 @@ from maestro.errors import MaestroError, ToolFailure, UsageError
 from maestro.process import Completed, ProcessMissing, find_program, run
 
 TIMEOUT_SECONDS = 120.0
+OLDEST_GIT = "2.36"
 
 _KEPT = (
     "PATH",
@@ -70,7 +71,7 @@ class Git:
         """
         program = find_program("git", environ)
         if program is None:
-            raise ProcessMissing("git is not on PATH", remedy="install git 2.36 or later")
+            raise ProcessMissing("git is not on PATH", remedy=f"install git {OLDEST_GIT} or later")
         self.folder = folder
         self.env = {name: environ[name] for name in _KEPT if name in environ} | _HARDENED
         self._program = str(program)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from typing import IO, NamedTuple
 
@@ -37,12 +38,13 @@ class MissingObjects(ToolFailure):
 
 
 class ObjectReader:
-    """Objects by name, in batches, from one git process that starts when first needed."""
+    """Objects by name, in batches, from one git process that starts when first needed. Threads take turns."""
 
     def __init__(self, git: Git) -> None:
         self._git = git
         self._dialogue: Dialogue | None = None
         self._closed = False
+        self._turn = threading.Lock()
 
     def read(self, names: Iterable[str]) -> dict[str, tuple[str, str, bytes] | None]:
         """For each name (an object id or a revision): (object id, type, content), or None where there is none.
@@ -55,6 +57,11 @@ class ObjectReader:
         answers: dict[str, tuple[str, str, bytes] | None] = {}
         if not wanted:
             return answers
+        with self._turn:
+            self._converse(wanted, answers)
+        return answers
+
+    def _converse(self, wanted: list[str], answers: dict[str, tuple[str, str, bytes] | None]) -> None:
         if self._closed:
             raise ToolFailure("the repository was closed before everything was read", remedy="report this defect")
         if self._dialogue is None:
@@ -70,7 +77,6 @@ class ObjectReader:
         except BaseException:
             self._end()  # answers may be left unread: never take them for those to a later question
             raise
-        return answers
 
     def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
         """The content of each blob.

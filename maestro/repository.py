@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from maestro.errors import ToolFailure, UsageError
-from maestro.git_command import Git, explain
+from maestro.git_command import OLDEST_GIT, Git, explain
 from maestro.git_objects import ObjectReader, object_id, parse_tree, without_name
 from maestro.snapshot import NOTHING, Change, Entry, Snapshot, compare, diff_digest
 
@@ -49,29 +49,27 @@ class Repository:
         if not path.is_dir():
             raise UsageError(f"there is no folder {str(path)!r}", remedy="name an existing one with --repo DIR")
         git = Git(path.absolute(), environ)
-        facts = ("--is-bare-repository", "--is-inside-work-tree", "--is-shallow-repository", "--show-object-format")
-        done = git.run("rev-parse", *facts, "--absolute-git-dir")
-        lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")
-        if done.returncode != 0 or len(lines) < 6:
+        facts = ("--is-bare-repository", "--is-shallow-repository", "--show-object-format", "--absolute-git-dir")
+        done = git.run("rev-parse", *facts, "--show-toplevel")
+        lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")[:-1]
+        bare = lines[:1] == ["true"]
+        if len(lines) < 4 or (done.returncode != 0 and not bare):  # a bare repository has all but the last
             raise explain(done.stderr, path, ("rev-parse",))
-        bare, inside, shallow, object_format = (line.strip() for line in lines[:4])
+        _, shallow, object_format, git_dir, *rest = lines
         if object_format not in _HASH_BYTES:
             raise UsageError(
-                f"the repository's object format {object_format!r} is not known", remedy="use sha1 or sha256"
+                f"this git does not tell a repository's object format, or one that is not known: {object_format!r}",
+                remedy=f"install git {OLDEST_GIT} or later",
             )
-        git_dir = Path("\n".join(lines[4:])[:-1])
-        root = git_dir
-        if inside == "true":
-            top = git.output("rev-parse", "--show-toplevel").decode("utf-8", "surrogateescape")
-            root = Path(top[:-1])
-            git.folder = root
-        elif bare != "true":
-            raise explain(b"fatal: this operation must be run in a work tree", path)
+        root = Path(git_dir if bare else "\n".join(rest))
+        if len(rest) > 1 or not root.is_dir():
+            raise UsageError(f"the path of the repository holds a newline: {str(path)!r}", remedy="move it elsewhere")
+        git.folder = root
         return cls(
             git,
             root=root,
-            git_dir=git_dir,
-            bare=inside != "true",
+            git_dir=Path(git_dir),
+            bare=bare,
             shallow=shallow == "true",
             object_format=object_format,
         )

@@ -27,7 +27,8 @@ from maestro.lfs_pointer import is_lfs_pointer, lfs_pointer
 from maestro.snapshot import LINK, SUBMODULE, Entry, Snapshot
 
 KEPT_BYTES = 16 << 20
-"""Larger files are read again when wanted instead of being kept."""
+KEPT_BYTES_OF_ALL = 256 << 20
+"""Larger files, and those that come after so many bytes, are read again when wanted instead of being kept."""
 
 _RACY_NANOSECONDS = 50_000_000
 """A file changed this shortly before the index was written may have changed again without its time telling."""
@@ -81,6 +82,7 @@ class _Reader:
         self.root = os.fsencode(git.folder)
         self.contents: dict[str, bytes] = {}
         self.large: dict[str, str] = {}
+        self._kept = 0
         self._real_folders: dict[str, bool] = {"": True}
 
     def entries(self) -> dict[str, Entry]:
@@ -180,12 +182,16 @@ class _Reader:
             found[path] = Entry(blob.mode, blob.oid)
             if row is None or row.oid != blob.oid:
                 differing.append(path)
-                if blob.data is not None:
-                    self.contents[blob.oid] = blob.data
-                else:
-                    self.large[blob.oid] = path
+                self._keep(path, blob.oid, blob.data)
         if differing:
             self._as_committed(differing, indexed, found)
+
+    def _keep(self, path: str, oid: str, data: bytes | None) -> None:
+        if data is None or self._kept + len(data) > KEPT_BYTES_OF_ALL:
+            self.large[oid] = path
+        else:
+            self.contents[oid] = data
+            self._kept += len(data)
 
     def _read_file(self, path: str, row: _Indexed | None, executable: bool) -> _Found | None:
         if not self._is_real_folder(path.rpartition("/")[0]):
@@ -223,8 +229,10 @@ class _Reader:
             wanted = attributes.get(path, {})
             if wanted.get("filter") == "lfs":
                 data: bytes | None = self._pointer(path, oid)
-            elif (data := self.contents.get(oid)) is not None:
-                data = self._with_line_feeds(data, wanted, automatic, indexed.get(path))
+            elif automatic or wanted.get("text") != "unspecified" or wanted.get("eol") != "unspecified":
+                data = self._with_line_feeds(self._content(path, oid), wanted, automatic, indexed.get(path))
+            else:
+                continue
             if data is None:
                 continue
             new = object_id("blob", data, self.object_format)
@@ -255,6 +263,15 @@ class _Reader:
         for path, name, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=False):
             attributes.setdefault(path, {})[name] = value
         return attributes
+
+    def _content(self, path: str, oid: str) -> bytes:
+        if oid in self.contents:
+            return self.contents[oid]
+        try:
+            with _opened(self._full(path)) as file:
+                return file.read()
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
     def _pointer(self, path: str, oid: str) -> bytes | None:
         data = self.contents.get(oid)

@@ -15,7 +15,7 @@ LINK = Entry("120000", "b" * 40)
 
 
 def kinds(*paths: str) -> list[tuple[str, str, str | None]]:
-    return [tuple(hazard) for hazard in hazards(dict.fromkeys(sorted(paths), FILE))]
+    return [(found.path, found.kind, found.other) for found in hazards(dict.fromkeys(sorted(paths), FILE))]
 
 
 def test_ordinary_paths_are_no_hazard() -> None:
@@ -89,7 +89,7 @@ def test_links_that_leave_the_repository(path: str, target: str, escapes: bool) 
 def test_a_link_that_escapes_on_paper_is_never_called_harmless(parts: list[str], depth: int) -> None:
     path = "/".join(["d"] * depth + ["link"])
     target = "/".join(parts)
-    final = Path(os.path.normpath(os.path.join("/root/repo", "/".join(["d"] * depth), target)))
+    final = Path(os.path.normpath(f"/root/repo/{'d/' * depth}{target}"))
     if target.startswith("/") or not final.is_relative_to("/root/repo"):
         assert link_escapes(path, target)
 

@@ -302,3 +302,38 @@ def test_the_default_branch_without_a_remote(repo: GitRepo) -> None:
     repo.branch("another")
     with opened(repo) as repository:
         assert repository.default_branch_rev(None) is None
+
+
+# One git for all.
+
+
+def test_threads_take_turns(repo: GitRepo) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    files = {f"{number}": f"content {number}\n" * number for number in range(200)}
+    repo.commit(dict(files))
+    with opened(repo) as repository, ThreadPoolExecutor(8) as threads:
+        snapshot = repository.snapshot("HEAD")
+        assert list(threads.map(snapshot.read, files)) == [text.encode() for text in files.values()]
+
+
+def test_reading_after_the_end_is_a_failure(repo: GitRepo) -> None:
+    repo.commit({"a": "a"})
+    with opened(repo) as repository:
+        snapshot = repository.snapshot("HEAD")
+    with pytest.raises(ToolFailure, match="closed"):
+        snapshot.read("a")
+
+
+def test_a_path_with_a_newline_is_refused(tmp_path: Path) -> None:
+    repo = GitRepo.init(tmp_path / "new\nline")
+    repo.commit({"a": "a"})
+    with pytest.raises(UsageError, match="newline"):
+        opened(repo)
+
+
+def test_an_index_that_is_damaged_is_a_failure(repo: GitRepo) -> None:
+    repo.commit({"a": "a"})
+    (repo.path / ".git" / "index").write_bytes(b"garbage")
+    with opened(repo) as repository, pytest.raises(ToolFailure):
+        repository.worktree()

@@ -256,11 +256,11 @@ def test_a_nested_repository_is_a_submodule_and_is_not_entered(repo: GitRepo) ->
 def test_paths_that_are_not_utf8_or_hold_anything(repo: GitRepo) -> None:
     undecodable = b"caf\xe9".decode("utf-8", "surrogateescape")
     names = [undecodable, 'line\nbreak "quoted"', "tab\there", "-dash", "::error::", "é", " space "]
-    repo.commit({name: "tracked" for name in names})
+    repo.commit(dict.fromkeys(names, "tracked"))
     for name in names:
         repo.write(name, "changed")
         repo.write(f"new/{name}", "new")
-    assert changes(repo) == {name: "changed" for name in names} | {f"new/{name}": "added" for name in names}
+    assert changes(repo) == dict.fromkeys(names, "changed") | {f"new/{name}": "added" for name in names}
     assert read(repo, undecodable) == [b"changed"]
 
 
@@ -369,3 +369,13 @@ def test_the_executable_bit_where_the_disk_has_none(repo: GitRepo) -> None:
     repo.git("config", "core.fileMode", "false")
     repo.write("b", "b").chmod(0o755)
     assert {path: entry.mode for path, entry in worktree(repo).entries.items()} == {"a": "100755", "b": "100644"}
+
+
+def test_what_is_too_much_to_keep_is_read_again(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maestro.worktree.KEPT_BYTES_OF_ALL", 12)
+    repo.commit({"a": "a", ".gitattributes": "* text\n"})
+    for name in "abcd":
+        repo.write(name, f"{name}\r\n" * 2)
+    tree, entries = as_git_would_commit(repo)
+    assert dict(worktree(repo).entries) == entries
+    assert worktree(repo).tree_id() == tree
