@@ -14,19 +14,6 @@ Outcome = Literal["succeeded", "failed", "timed_out", "not_started", "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """Where policy wants an execution to run."""
-
-    cloud: str
-    region: str
-    instance_class: str
-
-    def to_json(self) -> dict[str, str]:
-        """As policy and receipts write it."""
-        return {"cloud": self.cloud, "region": self.region, "class": self.instance_class}
-
-
-@dataclass(frozen=True, slots=True)
 class Task:
     """What all executions of one manifest share.
 
@@ -47,7 +34,6 @@ class Task:
     timeout_seconds: float = 3600.0
     attempts: int = 1
     idempotent: bool = False
-    placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +95,26 @@ class Attempt:
     stopped_leftovers: int = 0
     """Processes it had left running, which were ended with it."""
     log: Log | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a receipt writes it."""
+        return {
+            "number": self.number,
+            "session": self.session,
+            "outcome": self.outcome,
+            "exit_code": self.exit_code,
+            "signal": self.signal,
+            "reason": self.reason,
+            "times": {
+                "published": self.published,
+                "claimed": self.claimed,
+                "started": self.started,
+                "ended": self.ended,
+                "run_seconds": self.run_seconds,
+            },
+            "stopped_leftovers": self.stopped_leftovers,
+            "log": None if self.log is None else self.log.to_json(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from runner.execution import Ending, Execution, Log, Placement
+from policy.placement import Placement
+from runner.execution import Ending, Execution, Log
 
 
 class Driver(Protocol):

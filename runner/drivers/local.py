@@ -22,12 +22,13 @@ from secrets import token_hex
 from typing import IO, Any
 
 from maestro.errors import ToolFailure, UsageError
+from policy.placement import Placement
 from runner.clock import Anchor
 from runner.drivers.local_journal import JournalFile, Journals
 from runner.drivers.local_slots import supervisor
 from runner.drivers.local_slots.journal import Journal
 from runner.drivers.local_slots.proc import boot_id
-from runner.execution import Attempt, Ending, Execution, Log, Placement, Task
+from runner.execution import Attempt, Ending, Execution, Log, Task
 
 LOG_LIMIT = 64 << 20
 """Bytes kept of the beginning of a log; of what goes beyond it only the last 64 KiB stay."""

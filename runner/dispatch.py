@@ -1,0 +1,178 @@
+"""Dispatching a run: sign what was decided, let the driver execute, sign a receipt for each ending, close the segment.
+
+Dispatching a run again is resuming it: the driver says of every execution what became of it, so whatever was missing
+when the one before was cut short — receipts, the segment — is made now, and nothing runs twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from maestro.errors import UsageError
+from maestro.evidence.errors import BadEvidence
+from maestro.evidence.signer import Signer, sign_statement
+from maestro.evidence.trust import Trust
+from runner import receipt, segment, session, store
+from runner.drivers.driver import Driver
+from runner.execution import Ending, Execution
+from runner.run_folder import SUFFIX, RunFolder
+from runner.session import Facts, Planned, Session
+
+
+@dataclass
+class Summary:
+    """What a dispatch leaves to tell."""
+
+    run_id: str
+    segment: segment.Segment
+    resumed: bool
+    endings: list[tuple[Execution, Ending]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Dispatcher:
+    """Everything a dispatch works with.
+
+    Args:
+        folder: the run's place in the ledger.
+        signer: signs sessions, receipts and the segment.
+        trust: the keys of the policy revision.
+        now: the wall clock.
+        ended: called for every ending, in the order they come.
+        waiting: called when another dispatcher holds the run.
+    """
+
+    folder: RunFolder
+    signer: Signer
+    trust: Trust
+    now: Callable[[], dt.datetime]
+    ended: Callable[[Execution, Ending], None] = lambda _execution, _ending: None
+    waiting: Callable[[], None] = lambda: None
+
+    def dispatch(self, facts: Facts, planned: Sequence[Planned], driver: Driver) -> Summary:
+        """Run everything of the plan that has not run, and leave the ledger complete.
+
+        Raises:
+            UsageError: the run was planned with other manifests; or something is missing, as ``Driver.provision``.
+            BadEvidence: a session of the run is not believed.
+            ToolFailure: the ledger cannot be written or the driver broke down; dispatching again completes the run.
+        """
+        self.trust.require(self.signer.key_id, self.now())
+        going = [one for one in planned if one.denied is None or facts.break_glass is not None]
+        executions = [execution for one in going for execution in one.executions(self.folder.run_id)]
+        self.folder.create()
+        with self.folder.lock(self.waiting):
+            sessions = self._sessions(facts, planned)
+            done = self._closed(executions, sessions)
+            if done is not None:
+                return Summary(self.folder.run_id, done, resumed=True)
+            for one in going:
+                driver.provision(one.placement, one.executions(self.folder.run_id))
+            number = max(sessions, default=0) + 1
+            said = session.statement(self.folder.run_id, number, self.now(), facts, planned)
+            signed = sign_statement(said, self.signer)
+            self.folder.add_numbered("sessions", number, signed)
+            sessions[number] = session.read(signed, self.trust, self.folder.run_id, number)
+            return self._execute(executions, sessions, number, planned, driver)
+
+    def _sessions(self, facts: Facts, planned: Sequence[Planned]) -> dict[int, Session]:
+        sessions = {}
+        wanted = frozenset(one.identity for one in planned)
+        for number, data in self.folder.numbered("sessions"):
+            sessions[number] = session.read(data, self.trust, self.folder.run_id, number)
+            if sessions[number].plan != wanted:
+                raise UsageError(
+                    f"the run {self.folder.run_id} was planned with other manifests than these",
+                    remedy="a manifest has changed since, or other names are given: start a new run",
+                )
+            if sessions[number].predicate["rehearsal"] != facts.rehearsal:
+                raise UsageError(
+                    f"the run {self.folder.run_id} cannot be a rehearsal in part",
+                    remedy="give --rehearse as it was given first, or start a new run",
+                )
+        return sessions
+
+    def _closed(self, executions: Sequence[Execution], sessions: dict[int, Session]) -> segment.Segment | None:
+        """The last segment, when it is complete and still covers all that there is to run."""
+        last: segment.Segment | None = None
+        for number, data in self.folder.numbered("segments"):
+            last = segment.read(data, self.trust, run_id=self.folder.run_id, number=number)
+        if last is None or not last.complete or not sessions:
+            return None
+        names = {f"receipts/{execution.id}{SUFFIX}" for execution in executions}
+        return last if names <= set(last.files) else None
+
+    def _execute(
+        self,
+        executions: Sequence[Execution],
+        sessions: dict[int, Session],
+        number: int,
+        planned: Sequence[Planned],
+        driver: Driver,
+    ) -> Summary:
+        by_id = {execution.id: execution for execution in executions}
+        digests: dict[str, str] = {}
+        outcomes: list[str] = []
+        endings: list[tuple[Execution, Ending]] = []
+        for ending in driver.execute(executions, session=number):
+            execution = by_id[ending.execution_id]
+            data = self._receipt(execution, ending, sessions)
+            digests[f"receipts/{execution.id}{SUFFIX}"] = segment.sha256(data)
+            outcomes.append(ending.last.outcome)
+            endings.append((execution, ending))
+            self.ended(execution, ending)
+        denied = tuple(one.task.subject for one in planned if one.denied is not None)
+        closed = self._close(digests, outcomes, denied, len(executions) - len(endings), sessions[number])
+        return Summary(self.folder.run_id, closed, resumed=number > 1, endings=endings)
+
+    def _receipt(self, execution: Execution, ending: Ending, sessions: dict[int, Session]) -> bytes:
+        """The execution's receipt: the one that lies there if it is whole, else a new one."""
+        there = self.folder.receipt(execution.id)
+        if there is not None and self._holds(there, execution, ending):
+            return there
+        started_in = sessions.get(ending.last.session)
+        if started_in is None:
+            raise BadEvidence(f"{execution.id} was started in session {ending.last.session}, of which nothing is left")
+        at = self.now().astimezone(dt.UTC).isoformat(timespec="microseconds")
+        said = receipt.statement(self.folder.run_id, execution, ending, started_in, at)
+        data = sign_statement(said, self.signer)
+        store.write(self.folder.receipt_path(execution.id), data, replace=True)
+        return data
+
+    def _holds(self, data: bytes, execution: Execution, ending: Ending) -> bool:
+        try:
+            found = receipt.read(data, self.trust, run_id=self.folder.run_id, execution=execution.id)
+        except BadEvidence:
+            return False  # torn when the disk was full, or meddled with: what is known of the ending makes a new one
+        if found.statement.predicate["attempts"] != [attempt.to_json() for attempt in ending.attempts]:
+            raise BadEvidence(
+                f"a log or journal of {execution.id} was changed after its receipt was signed",
+                where=str(self.folder.receipt_path(execution.id)),
+                remedy="see `maestro receipts verify`; the receipt is left as it is",
+            )
+        return True
+
+    def _close(
+        self, digests: dict[str, str], outcomes: list[str], denied: tuple[str, ...], missing: int, current: Session
+    ) -> segment.Segment:
+        store.sync_all(self.folder.path)
+        for number, data in self.folder.numbered("sessions"):
+            digests[f"sessions/{number}{SUFFIX}"] = segment.sha256(data)
+        previous, last = None, 0
+        for number, data in self.folder.numbered("segments"):
+            previous, last = "sha256:" + segment.sha256(data), number
+        closed = segment.Segment(
+            run_id=self.folder.run_id,
+            number=last + 1,
+            made_at=self.now().astimezone(dt.UTC).isoformat(timespec="microseconds"),
+            previous=previous,
+            files=digests,
+            outcomes=segment.count(outcomes),
+            denied=denied,
+            missing=missing,
+            rehearsal=current.predicate["rehearsal"],
+        )
+        self.folder.add_numbered("segments", closed.number, sign_statement(closed.statement(), self.signer))
+        return closed

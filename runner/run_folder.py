@@ -1,0 +1,114 @@
+"""One run's place in the ledger's folder.
+
+::
+
+    <store>/runs/<run id>/
+      lock
+      sessions/<n>.sigstore.json          what was decided each time the run was dispatched (predicate decision)
+      journals/                           the local driver's own
+      logs/<execution>.<attempt>.log
+      receipts/<execution>.sigstore.json
+      segments/<n>.sigstore.json          what the run left behind, closed; the last one counts
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from maestro.errors import ToolFailure, UsageError
+from runner import store
+
+SUFFIX = ".sigstore.json"
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_FOLDERS = ("sessions", "journals", "logs", "receipts", "segments")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's id: the folder's name."""
+        return self.path.name
+
+    @property
+    def exists(self) -> bool:
+        """Whether there was such a run."""
+        return (self.path / "sessions").is_dir()
+
+    def create(self) -> None:
+        """Make the folders that are not there.
+
+        Raises:
+            ToolFailure: the disk is full or read-only.
+        """
+        try:
+            for name in _FOLDERS:
+                (self.path / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise store.failure(error, self.path) from error
+
+    def lock(self, waiting: Callable[[], None]) -> AbstractContextManager[None]:
+        """One dispatcher at a time."""
+        return store.locked(self.path / "lock", waiting)
+
+    def numbered(self, kind: str) -> Iterator[tuple[int, bytes]]:
+        """The ``sessions`` or ``segments``, in order of their numbers, as they were signed."""
+        found = []
+        for path in (self.path / kind).glob("*" + SUFFIX):
+            stem = path.name.removesuffix(SUFFIX)
+            if stem.isascii() and stem.isdigit() and str(int(stem)) == stem:
+                found.append((int(stem), path))
+        for number, path in sorted(found):
+            yield number, _read(path)
+
+    def add_numbered(self, kind: str, number: int, data: bytes) -> None:
+        """Write session or segment ``number``, durably; it must not be there."""
+        store.write(self.path / kind / f"{number}{SUFFIX}", data, durable=True)
+
+    def receipt_path(self, execution_id: str) -> Path:
+        """Where an execution's receipt lies."""
+        return self.path / "receipts" / (execution_id + SUFFIX)
+
+    def receipt(self, execution_id: str) -> bytes | None:
+        """An execution's receipt, as it was signed."""
+        path = self.receipt_path(execution_id)
+        return _read(path) if path.exists() else None
+
+    def receipts(self) -> dict[str, Path]:
+        """Every receipt that lies there, by execution id, whoever put it there."""
+        found = sorted((self.path / "receipts").glob("*" + SUFFIX))
+        return {path.name.removesuffix(SUFFIX): path for path in found}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ToolFailure(f"evidence cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def run_folder(store_folder: Path, run_id: str) -> RunFolder:
+    """The folder of a run, which need not exist.
+
+    Raises:
+        UsageError: such a text cannot be a run's id.
+    """
+    if not RUN_ID.fullmatch(run_id):
+        raise UsageError(f"{run_id!r:.120} is not a run id", remedy="`maestro receipts list` shows them")
+    return RunFolder(store_folder / "runs" / run_id)
+
+
+def all_runs(store_folder: Path) -> list[RunFolder]:
+    """Every run in the folder, by name."""
+    parent = store_folder / "runs"
+    if not parent.is_dir():
+        return []
+    return [RunFolder(path) for path in sorted(parent.iterdir()) if path.is_dir() and RUN_ID.fullmatch(path.name)]
