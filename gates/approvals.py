@@ -94,8 +94,8 @@ class Statement:
             "policy_revision": self.subject.policy_revision,
             "head_tree": self.subject.head_tree,
             "diff_digest": self.subject.diff_digest,
-            "signed_at": _stamp(self.signed_at),
-            "expires": _stamp(self.expires),
+            "signed_at": stamp(self.signed_at),
+            "expires": stamp(self.expires),
         }
 
     def message(self) -> bytes:
@@ -178,9 +178,6 @@ def ssh_approvals(change: ChangeSet, environ: Mapping[str, str], now: dt.datetim
     subject = approvable(change)
     if not fresh or subject is None:
         return ()
-    signers = allowed_signers_path(change.policy)
-    keys = _read(change.policy, signers)
-    revoked = _read(change.policy, revoked_path(signers))
     out = []
     for path in fresh[:FILE_LIMIT]:
         read = _statement(change.head, path)
@@ -189,12 +186,10 @@ def ssh_approvals(change: ChangeSet, environ: Mapping[str, str], now: dt.datetim
             continue
         statement, signature = read
         fault = _fault_of(statement, subject, now)
-        if fault is None and keys is None:
-            fault = f"there is no {signers} at the policy revision, so no key can approve"
         if fault is not None:
             out.append(Approval(statement.who, "ssh", False, fault, path=path))
             continue
-        out.append(_verified(statement, signature, keys or b"", revoked, path, environ, now))
+        out.append(check_signature(change.policy, statement, signature, path=path, environ=environ, now=now))
     out.extend(
         Approval(path, "ssh", False, f"not looked at: a change may bring {FILE_LIMIT} approvals", path=path)
         for path in fresh[FILE_LIMIT:]
@@ -228,15 +223,21 @@ def _components(approvals: list[Approval]) -> int:
     return len(groups)
 
 
-def _verified(
-    statement: Statement,
-    signature: str,
-    keys: bytes,
-    revoked: bytes | None,
-    path: str,
-    environ: Mapping[str, str],
-    now: dt.datetime,
+def check_signature(
+    policy: Snapshot, statement: Statement, signature: str, *, path: str, environ: Mapping[str, str], now: dt.datetime
 ) -> Approval:
+    """The approval that ``signature`` makes of ``statement``, by the keys of the policy revision.
+
+    Raises:
+        ToolFailure: ssh-keygen could not be asked.
+    """
+    signers = allowed_signers_path(policy)
+    keys = _read(policy, signers)
+    if keys is None:
+        fault = f"there is no {signers} at the policy revision, so no key can approve"
+        return Approval(statement.who, "ssh", False, fault, path=path)
+    revoked = _read(policy, revoked_path(signers))
+
     def ask(principal: str) -> Bad | str:
         answer = verify(
             statement.message(),
@@ -262,7 +263,7 @@ def _verified(
         if plain_principal(name) and name != statement.who
     }
     others = [name for name in sorted(names)[:20] if ask(name) == answer]
-    detail = f"signed with {answer}, holds until {_stamp(statement.expires)}"
+    detail = f"signed with {answer}, holds until {stamp(statement.expires)}"
     return Approval(statement.who, "ssh", True, detail, answer, (statement.who, *others), path)
 
 
@@ -272,11 +273,11 @@ def _fault_of(statement: Statement, subject: Approvable, now: dt.datetime) -> st
     if statement.subject != subject:
         return "it is for other content than this change has now"
     if statement.signed_at > now + CLOCK_SKEW:
-        return f"it says it was signed at {_stamp(statement.signed_at)}, which is yet to come: one of the clocks is off"
+        return f"it says it was signed at {stamp(statement.signed_at)}, which is yet to come: one of the clocks is off"
     if statement.expires - statement.signed_at > LONGEST:
         return f"it would hold longer than {LONGEST.days} days"
     if now >= statement.expires:
-        return f"it expired at {_stamp(statement.expires)}"
+        return f"it expired at {stamp(statement.expires)}"
     return None
 
 
@@ -323,7 +324,8 @@ def _read(snapshot: Snapshot, path: str) -> bytes | None:
     return snapshot.read(path) if entry is not None and entry.mode in _FILES else None
 
 
-def _stamp(moment: dt.datetime) -> str:
+def stamp(moment: dt.datetime) -> str:
+    """A moment as approvals write it: UTC, whole seconds."""
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -148,7 +148,7 @@ def _finding(change: GovernedChange, approvers: Approvers, given: Sequence[Appro
         change.location,
         subject=change.subject,
         owner=", ".join(owners) or None,
-        remedy=_how_to_name(unnamed[0], approvers) if unnamed else _how_to_approve(change, owners, approvers, given),
+        remedy=_how_to_name(unnamed[0], approvers) if unnamed else _how_to_approve(owners, approvers, given),
     )
     return replace(finding, mode="warn") if len(unnamed) == len(change.paths) else finding
 
@@ -161,9 +161,7 @@ def _how_to_name(path: str, approvers: Approvers) -> str:
     )
 
 
-def _how_to_approve(
-    change: GovernedChange, owners: Sequence[str], approvers: Approvers, given: Sequence[Approval]
-) -> str:
+def _how_to_approve(owners: Sequence[str], approvers: Approvers, given: Sequence[Approval]) -> str:
     who = " or ".join(owners) if owners else f"somebody in {approvers.signers_path}"
     if approvers.needed > 1:
         who = f"{approvers.needed} people of {who}"

@@ -10,9 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-
-from maestro.config import Config
-from maestro.patterns import compile_patterns
+from typing import cast
 
 from gates.approvals import (
     allowed_signers_path,
@@ -25,11 +23,13 @@ from gates.scene import Settings
 from gates.ssh_signatures import listed
 from maestro.change import ChangeSet
 from maestro.codeowners import LOCATIONS
+from maestro.config import Config
 from maestro.documents import Document, parse
 from maestro.documents.reading import read
 from maestro.documents.waiver import Waiver
 from maestro.errors import MaestroError
 from maestro.findings import MILDNESS, Location, Mode, Rule
+from maestro.patterns import compile_patterns
 from maestro.repository import Change
 from policy.pack import Pack
 
@@ -408,14 +408,12 @@ def _waivers(question: Question) -> Iterator[GovernedChange]:
         before, after = old.get(name), new.get(name)
         if before is not None and after is not None and _waiver(before) == _waiver(after):
             continue
-        document = after or before
-        assert document is not None
-        spec = _waiver(document).spec
-        about = f"{spec.rule} for {spec.subject}"
-        if after is None:
-            message, location = f"waiver {name} is removed: it set {about} aside", Location(document.path)
-        else:
-            message, location = f"waiver {name} sets {about} aside until {spec.until}", after.locate(["spec", "until"])
+        if after is not None:
+            spec, location = _waiver(after).spec, after.locate(["spec", "until"])
+            message = f"waiver {name} sets {spec.rule} for {spec.subject} aside until {spec.until}"
+        elif before is not None:
+            spec, location = _waiver(before).spec, Location(before.path)
+            message = f"waiver {name} is removed: it set {spec.rule} for {spec.subject} aside"
         files = sorted({one.path for one in (before, after) if one is not None})
         yield GovernedChange(WAIVER_CHANGED, message, location, f"Waiver/{name}", tuple(files))
 
@@ -427,8 +425,7 @@ def _waivers_in(index: DocumentIndex, paths: Iterable[str]) -> dict[str, Documen
 
 
 def _waiver(document: Document) -> Waiver:
-    assert isinstance(document.model, Waiver)
-    return document.model
+    return cast("Waiver", document.model)
 
 
 # Documents that are still there, where nothing judges them
@@ -442,11 +439,11 @@ def _moved_documents(question: Question) -> Iterator[GovernedChange]:
     told: set[str] = set()
     for origin, place, what in _moved_subjects(question, outside):
         told.add(origin)
-        yield _out_of_scope(question, origin, place, f"{what} moves to {place}, which maestro.yaml does not govern")
+        yield _out_of_scope(origin, place, f"{what} moves to {place}, which maestro.yaml does not govern")
     gone = [one for one in left if question.at_base.has(one.path)]
     for origin, place in _renamed(question, [one for one in gone if one.path not in told], outside, alike=False):
         told.add(origin)
-        yield _out_of_scope(question, origin, place, f"{origin} moves to {place}, which maestro.yaml does not govern")
+        yield _out_of_scope(origin, place, f"{origin} moves to {place}, which maestro.yaml does not govern")
     for pack in question.before.packs.packs if question.before else ():
         if pack.input != "document" or pack.mode == "shadow":
             continue
@@ -456,10 +453,10 @@ def _moved_documents(question: Question) -> Iterator[GovernedChange]:
         for origin, place in _renamed(question, gone, beyond, alike=True):
             told.add(origin)
             message = f"{origin} moves to {place}, which pack {pack.name} does not judge"
-            yield _out_of_scope(question, origin, place, message)
+            yield _out_of_scope(origin, place, message)
 
 
-def _out_of_scope(question: Question, origin: str, place: str, message: str) -> GovernedChange:
+def _out_of_scope(origin: str, place: str, message: str) -> GovernedChange:
     return GovernedChange(OUT_OF_SCOPE, message, Location(place), origin, (origin,))
 
 
