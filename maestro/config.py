@@ -1,0 +1,335 @@
+"""maestro.yaml: what is governed, by which packs, and whose word counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from maestro import __version__
+from maestro.documents import rules
+from maestro.documents.fields import Line, Omittable, Owner, StrictModel
+from maestro.documents.flag import FlagType
+from maestro.documents.locating import problem_of
+from maestro.documents.pointer import dotted
+from maestro.documents.problem import Problem
+from maestro.documents.reading import RawDocument, read
+from maestro.documents.refusal import Refusal, refusals
+from maestro.documents.show import show
+from maestro.errors import UsageError
+from maestro.findings import Location, Mode
+from maestro.patterns import PatternError, check
+
+CONFIG_PATH = "maestro.yaml"
+
+DEFAULT_TTL_DAYS: dict[FlagType, int] = {
+    "release": 90,
+    "experiment": 60,
+    "operational": 180,
+    "kill-switch": 365,
+    "permission": 365,
+}
+
+
+def _pattern(value: str) -> str:
+    try:
+        check(value)
+    except PatternError as error:
+        raise PydanticCustomError("bad_value", "{words}", {"words": f"must {error}"}) from error
+    return value
+
+
+def _path(value: str) -> str:
+    _pattern(value)
+    if any(char in value for char in "*?[") or "://" in value:
+        words = "must be a path in the repository, without wildcards"
+        raise PydanticCustomError("bad_value", "{words}", {"words": words})
+    return value.rstrip("/")
+
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z)?")
+_TIME_WORDS = "must be a time in UTC like 2026-01-31T12:00:00Z, or a day like 2026-01-31"
+
+
+def _time(value: object) -> dt.datetime:
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        return value
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        try:
+            found = dt.datetime.fromisoformat(value)
+        except ValueError as error:
+            raise PydanticCustomError("bad_value", "{words}", {"words": _TIME_WORDS}) from error
+        return found.replace(tzinfo=dt.UTC)
+    raise PydanticCustomError("bad_value", "{words}", {"words": _TIME_WORDS})
+
+
+Pattern = Annotated[str, AfterValidator(_pattern), Field(min_length=1, max_length=1000)]
+RepositoryPath = Annotated[str, AfterValidator(_path), Field(min_length=1, max_length=1000)]
+Time = Annotated[
+    dt.datetime,
+    BeforeValidator(_time),
+    WithJsonSchema({"type": "string", "pattern": f"^{_TIME.pattern}$", "errorMessage": _TIME_WORDS}),
+]
+Namespace = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$",
+        max_length=200,
+        json_schema_extra={"errorMessage": "must be a Rego package name, like main or acme.images"},
+    ),
+]
+
+
+class PackEntry(StrictModel):
+    """A pack, with what its own METADATA does not say."""
+
+    path: Pattern = Field(description="Its folder, or a pattern of folders")
+    namespace: Omittable[Namespace] = Field(default=None, description="The Rego package that judges")
+    mode: Omittable[Mode] = Field(default=None, description="shadow, warn or enforce")
+    owner: Omittable[Owner] = Field(default=None, description="Who answers for it")
+    match: Omittable[Annotated[tuple[Pattern, ...], Field(strict=False, min_length=1)]] = Field(
+        default=None, description="The files it judges"
+    )
+    input: Omittable[Literal["document", "flag-change", "manifest-change", "placement-request"]] = Field(
+        default=None, description="What it is given"
+    )
+    rego_version: Omittable[Literal["v0", "v1"]] = Field(default=None, description="The syntax it is written in")
+    data: Omittable[Annotated[tuple[RepositoryPath, ...], Field(strict=False)]] = Field(
+        default=None, description="Data files and folders it may read"
+    )
+
+
+def _form(value: object) -> str | None:
+    if isinstance(value, str):
+        return "[text]"
+    return "[entry]" if isinstance(value, dict | PackEntry) else None
+
+
+PackReference = Annotated[
+    Annotated[Pattern, Tag("[text]")] | Annotated[PackEntry, Tag("[entry]")],
+    Discriminator(_form),
+    Field(json_schema_extra={"errorMessage": "must be a folder's path, or a mapping with `path`"}),
+]
+
+
+class Ledger(StrictModel):
+    """Where evidence is kept."""
+
+    store: RepositoryPath = Field(default=".maestro/ledger", description="A folder of the repository")
+
+
+TtlDays = Annotated[int, Field(ge=1, le=3650)]
+
+
+def _with_defaults(value: dict[FlagType, int]) -> dict[FlagType, int]:
+    return {**DEFAULT_TTL_DAYS, **value}
+
+
+class FlagSettings(StrictModel):
+    """How long flags may live."""
+
+    maximum_ttl_days: Annotated[dict[FlagType, TtlDays], AfterValidator(_with_defaults)] = Field(
+        default=DEFAULT_TTL_DAYS, description="Days from today, by type; types not given keep their default"
+    )
+
+
+class TrustedKey(StrictModel):
+    """A key whose signature on verdicts and receipts is believed, for as long as it is valid."""
+
+    id: Line = Field(description="How signatures name it")
+    public_key: Annotated[
+        str,
+        Field(
+            pattern=r"^\s*-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*$",
+            max_length=10_000,
+            json_schema_extra={"errorMessage": "must be a public key in PEM, from -----BEGIN PUBLIC KEY----- on"},
+        ),
+    ] = Field(description="PEM (SubjectPublicKeyInfo)")
+    valid_from: Time = Field(description="Signatures before it are not believed")
+    valid_until: Omittable[Time] = Field(default=None, description="Signatures from then on are not believed")
+    revoked_at: Omittable[Time] = Field(default=None, description="Signatures from then on are not believed")
+
+
+class BreakGlass(StrictModel):
+    """Executing in spite of a deny."""
+
+    approvals: int = Field(ge=1, le=20, description="How many distinct people must approve")
+
+
+class Config(StrictModel):
+    """The settings of one governed repository."""
+
+    model_config = ConfigDict(title="maestro.yaml")
+
+    apiVersion: Literal["maestro-conductor/v1"] = Field(description="Always maestro-conductor/v1")  # noqa: N815
+    requires: Omittable[Annotated[str, Field(max_length=200)]] = Field(
+        default=None, description="Versions of the tool that may judge", examples=[">=0.1,<0.2"]
+    )
+    default_branch: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9_][-A-Za-z0-9_./]*$",
+            max_length=200,
+            json_schema_extra={"errorMessage": "must be a branch's name, like main"},
+        ),
+    ] = Field(default="main", description="The branch that counts as merged")
+    documents: Annotated[tuple[Pattern, ...], Field(strict=False, min_length=1)] = Field(
+        default=("manifests/**", "flags/**", "pools/**", "waivers/**"), description="Patterns of the governed documents"
+    )
+    packs: Annotated[tuple[PackReference, ...], Field(strict=False)] = Field(
+        default=("policy/packs/*",), description="Folders of Rego packs"
+    )
+    existing: Literal["warn", "block"] = Field(
+        default="warn", description="Whether findings that the target branch already has block"
+    )
+    ledger: Ledger = Field(default=Ledger())
+    owners: Annotated[tuple[Owner, ...], Field(strict=False)] = Field(
+        default=(), description="Owners that documents may name besides those of CODEOWNERS"
+    )
+    allowed_signers: RepositoryPath = Field(
+        default="policy/allowed_signers", description="SSH keys of those who may approve (ssh-keygen's format)"
+    )
+    approvals: int = Field(default=1, ge=1, le=20, description="How many distinct people must approve what decides")
+    flags: FlagSettings = Field(default=FlagSettings())
+    keys: Annotated[tuple[TrustedKey, ...], Field(strict=False)] = Field(
+        default=(), description="Keys whose signatures on verdicts and receipts are believed"
+    )
+    break_glass: BreakGlass | None = Field(default=None, description="null: never")
+
+
+def load_config(path: str, data: bytes) -> Config:
+    """The settings in ``data``.
+
+    Raises:
+        UsageError: everything wrong with it, each with its line and column; or this tool is not one of ``requires``.
+    """
+    config = read_config(path, data)
+    if isinstance(config, Config):
+        return config
+    first, *others = config
+    lines = [f"\n  {_where(problem.location)}: {problem.message}" for problem in others]
+    remedy = first.remedy or first.rule.remedy
+    raise UsageError(first.message + "".join(lines), where=_where(first.location), remedy=remedy)
+
+
+def _where(location: Location) -> str:
+    return f"{location.path}:{location.line}:{location.column}"
+
+
+def read_config(path: str, data: bytes) -> Config | tuple[Problem, ...]:
+    """The settings, or everything that is wrong with them. Never raises for content."""
+    reading = read(path, data, dialect="strict")
+    blocking = tuple(problem for problem in reading.problems if problem.rule.mode == "enforce")
+    if not reading.documents:
+        return blocking or (Problem(rules.EMPTY, f"{path} holds no settings", Location(path), remedy=_SMALLEST),)
+    raw = reading.documents[0]
+    if len(reading.documents) > 1:
+        message = "settings are one YAML document, but here a second one begins"
+        return (*blocking, Problem(rules.SYNTAX, message, reading.documents[1].start, remedy="remove the `---`"))
+    if not isinstance(raw.value, dict):
+        message = f"settings are a mapping, but this is {show(raw.value)}"
+        return (*blocking, Problem(rules.WRONG_TYPE, message, raw.start, remedy=_SMALLEST))
+    outside = _other_version(raw, raw.value)
+    if outside is not None:
+        # Another version may know keys that this one does not: nothing else would be worth reading.
+        return (outside,)
+    try:
+        config = Config.model_validate(raw.value)
+    except ValidationError as error:
+        from maestro.documents.schema import ExactSchema
+
+        schema = Config.model_json_schema(by_alias=True, schema_generator=ExactSchema)
+        found = [problem_of(raw, refusal, schema) for refusal in refusals(error, raw.value, schema)]
+    else:
+        found = [problem_of(raw, refusal, {}) for refusal in _relations(config)]
+    problems = sorted((*blocking, *found), key=lambda problem: (problem.location.line, problem.location.column))
+    return tuple(problems) if problems else config
+
+
+_SMALLEST = "the smallest is one line: `apiVersion: maestro-conductor/v1`"
+
+
+def _relations(config: Config) -> Iterator[Refusal]:
+    ids: set[str] = set()
+    for index, key in enumerate(config.keys):
+        steps = ("keys", index)
+        if key.id in ids:
+            yield Refusal(
+                rules.BAD_VALUE, f"{dotted((*steps, 'id'))} is also the id of a key before it", (*steps, "id")
+            )
+        ids.add(key.id)
+        if key.valid_until is not None and key.valid_until <= key.valid_from:
+            message = f"{dotted((*steps, 'valid_until'))} must be later than valid_from"
+            yield Refusal(rules.BAD_VALUE, message, (*steps, "valid_until"))
+
+
+_CLAUSE = re.compile(r"\s*(>=|<=|==|!=|~=|>|<)\s*([0-9]{1,6}(?:\.[0-9]{1,6}){0,5})\s*")
+
+
+def _release(version: str) -> tuple[int, ...]:
+    found = re.match(r"[0-9]+(?:\.[0-9]+)*", version)
+    return tuple(int(part) for part in found[0].split(".")) if found else (0,)
+
+
+def admits(requires: str, version: str) -> bool:
+    """Whether ``version`` is one of ``requires`` (PEP 440 comparisons on release numbers, all clauses must hold).
+
+    Raises:
+        ValueError: ``requires`` is not a list of comparisons.
+    """
+    mine = _release(version)
+    results = []
+    for clause in requires.split(","):
+        found = _CLAUSE.fullmatch(clause)
+        if found is None:
+            raise ValueError(clause.strip())
+        wanted = _release(found[2])
+        if found[1] == "~=" and len(wanted) < 2:
+            raise ValueError(clause.strip())
+        width = max(len(mine), len(wanted))
+        one, other = ((*parts, *[0] * (width - len(parts))) for parts in (mine, wanted))
+        results.append(
+            {
+                ">=": one >= other,
+                "<=": one <= other,
+                ">": one > other,
+                "<": one < other,
+                "==": one == other,
+                "!=": one != other,
+                "~=": one >= other and mine[: len(wanted) - 1] == wanted[:-1],
+            }[found[1]]
+        )
+    return all(results)
+
+
+def _other_version(raw: RawDocument, value: dict[str, Any]) -> Problem | None:
+    requires = value.get("requires")
+    if not isinstance(requires, str):
+        return None
+    location = raw.locate(["requires"])
+    try:
+        if admits(requires, __version__):
+            return None
+    except ValueError as error:
+        message = f'requires must be comparisons like ">=0.1,<0.2", but it has {show(str(error))}'
+        return Problem(rules.BAD_VALUE, message, location, pointer="/requires")
+    return Problem(
+        rules.BAD_VALUE,
+        f"this repository requires maestro-conductor {requires}, but this is {__version__}",
+        location,
+        remedy=f"install it: `uv tool install 'maestro-conductor{requires.replace(' ', '')}'`",
+        pointer="/requires",
+    )
