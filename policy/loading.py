@@ -37,7 +37,8 @@ def load(snapshot: Files, config: Config) -> Packs:
     for item in config.packs:
         entry = PackEntry(path=item) if isinstance(item, str) else item
         folders = _folders(entry.path, modules)
-        if not folders:
+        # Somebody who wrote no `packs` promised none; a folder that was named must be there.
+        if not folders and "packs" in config.model_fields_set:
             problems.append(_nothing_there(entry.path))
         for folder, paths in folders.items():
             loader = _Loader(folder, paths, entry, snapshot)
@@ -206,9 +207,18 @@ class _Loader:
             blocks, complaints = read_blocks(path, text, found)
             for complaint in complaints:
                 self._problem(complaint.rule, complaint.message, complaint.location)
+            self._file_name(path, text)
             name = path[len(self.folder) + 1 :] if self.folder != "." else path
             out.append(_Module(path, name, source, text, found, blocks))
         return out if sound else []
+
+    def _file_name(self, path: str, text: Text) -> None:
+        for at, token in enumerate(text.tokens[:-2]):
+            follows = text.tokens[at + 2].text.strip('"`') if text.tokens[at + 1].text in (".", "[") else ""
+            if token.text == "data" and follows == "conftest":
+                message = "data.conftest.file is conftest's own: here a rule is given the document alone"
+                self._problem(pack_rules.FILE_NAME, message, Location(path, token.line, token.column))
+                return
 
     def _namespace(self, modules: list[_Module]) -> str | None:
         sound = True
@@ -365,7 +375,8 @@ class _Loader:
         strictest: Mode | None = None
         given = [mode for mode in modes if mode is not None]
         if given and len(given) == len(modes):
-            strictest = min(given, key=MILDNESS.__getitem__)
+            by_strictness: list[Mode] = sorted(given, key=MILDNESS.__getitem__)
+            strictest = by_strictness[0]
         blocks = [block for _module, _head, block in found if block is not None]
         custom: dict[str, Any] = {}
         for block in blocks:

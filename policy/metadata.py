@@ -131,7 +131,7 @@ def _unknown_key(key: str, known: tuple[str, ...]) -> str | None:
 def _misspelt(path: str, text: Text) -> Iterator[Complaint]:
     """Comments that look like the first line of a block and are none, so that what they say would be lost."""
     for comment in text.comments:
-        if is_metadata(comment):
+        if is_metadata(comment) or _behind_code(comment, text):
             continue
         where = Location(path, comment.line, comment.column)
         if comment.text.strip() == "METADATA":
@@ -140,6 +140,11 @@ def _misspelt(path: str, text: Text) -> Iterator[Complaint]:
         elif _nearly_metadata(comment):
             message = f"`#{comment.text.rstrip()}` is no METADATA block: did you mean `# METADATA`?"
             yield Complaint(pack_rules.METADATA, message, where)
+
+
+def _behind_code(comment: Comment, text: Text) -> bool:
+    before = text.tokens[comment.after - 1] if comment.after else None
+    return before is not None and before.line + before.text.count("\n") == comment.line
 
 
 def _nearly_metadata(comment: Comment) -> bool:

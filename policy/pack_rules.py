@@ -65,6 +65,11 @@ PLAIN_DENY = Rule(
     'name them `deny_<what>`, or let each result be an object with a "rule" member',
     mode="warn",
 )
+FILE_NAME = Rule(
+    "mc.policy/file_name",
+    "A rule judges the document, not the name of its file",
+    "let `match` say which files are judged, or take the name from the document",
+)
 NO_MATCH = Rule(
     "mc.policy/no_match",
     "A pack that judges files says which",
@@ -90,6 +95,7 @@ RULES = (
     RULE_NAME,
     RULE_HEAD,
     PLAIN_DENY,
+    FILE_NAME,
     NO_MATCH,
     DATA,
 )
