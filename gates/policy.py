@@ -132,8 +132,13 @@ def _only_repairs(scene: Scene) -> bool:
 
 
 def _problem(problem: PackProblem, repairing: bool, tally: _Tally) -> None:
-    if repairing and problem.rule.mode == "enforce":
-        tally.broken[problem.pack] = problem.message
+    if problem.rule.mode == "enforce":
+        # A pack that cannot be loaded does not judge; were that a finding, it would count as one the target already has.
+        if repairing:
+            tally.broken[problem.pack] = problem.message
+        else:
+            place = f"{problem.location.path}:{problem.location.line}"
+            tally.errors.append((problem.pack, f"{place}: {problem.message}", problem.remedy or problem.rule.remedy))
         return
     tally.findings.append(
         problem.rule.finding(problem.message, problem.location, subject=problem.pack, remedy=problem.remedy)

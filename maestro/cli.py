@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from typing import NamedTuple, NoReturn
 
@@ -113,7 +114,12 @@ def explain_error(error: MaestroError) -> str:
 
 def main(argv: list[str] | None = None, world: World | None = None) -> int:
     """Entry point: never a traceback for what a user can cause."""
-    world = world or World()
+    if world is None:
+        for stream in (sys.stdout, sys.stderr):
+            # Reports hold signs beyond ASCII; a locale that lacks them must not turn a verdict into a crash.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        world = World()
     try:
         return dispatch(sys.argv[1:] if argv is None else argv, world)
     except MaestroError as error:
