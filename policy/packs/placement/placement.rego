@@ -33,7 +33,20 @@ default decision := {
 	"considered": [],
 }
 
-decision := {
+decision := placed if {
+	count(malformed) == 0
+	count(best.obstacles) == 0
+} else := refused
+
+placed := {
+	"allow": true,
+	"cloud": best.pool.cloud,
+	"region": best.pool.region,
+	"class": input.request.class,
+	"pool": best.pool.name,
+}
+
+refused := {
 	"allow": false,
 	"reason": "request",
 	"message": concat("", ["the placement request is malformed: ", concat(", ", malformed)]),
@@ -41,40 +54,21 @@ decision := {
 	"considered": [],
 } if {
 	count(malformed) > 0
-}
-
-decision := {
+} else := {
 	"allow": false,
 	"reason": "no_pools",
 	"message": "there is no pool to run on",
 	"remedy": "add a document of kind Pool",
 	"considered": [],
 } if {
-	count(malformed) == 0
 	count(candidates) == 0
-}
-
-decision := {
-	"allow": true,
-	"cloud": best.pool.cloud,
-	"region": best.pool.region,
-	"class": input.request.class,
-	"pool": best.pool.name,
-} if {
-	count(malformed) == 0
-	count(best.obstacles) == 0
-}
-
-decision := {
+} else := {
 	"allow": false,
 	"reason": reason,
 	"message": message,
 	"remedy": concat("", ["nearest is pool ", best.pool.name, ": ", concat("; ", changes)]),
 	"nearest": nearest,
 	"considered": considered,
-} if {
-	count(malformed) == 0
-	count(best.obstacles) > 0
 }
 
 # --- the pools, and what keeps each from being used
