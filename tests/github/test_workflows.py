@@ -39,7 +39,15 @@ def actionlint(*files: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def zizmor(*files: Path) -> "subprocess.CompletedProcess[str]":
-    argv = [tool("zizmor"), "--offline", "--no-progress", "--persona=pedantic", "--no-config", *map(str, files)]
+    argv = [
+        tool("zizmor"),
+        "--offline",
+        "--strict-collection",
+        "--no-progress",
+        "--persona=pedantic",
+        "--no-config",
+        *map(str, files),
+    ]
     return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
 
 
