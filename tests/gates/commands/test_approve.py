@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -127,12 +128,25 @@ def test_what_is_shown_is_what_is_signed(repo: GitRepo, snapshot: SnapshotAssert
     code, out, err = run(repo, "--key", str(key("alice").private), typed="yes\n")
     assert code == 0
     assert out.startswith("approvals/")
-    assert (
-        err.replace(fingerprint_of(key("alice").public), "SHA256:<key>")
-        .replace(repo.git("rev-parse", "main"), "<policy revision>")
-        .replace(repo.git("rev-parse", "main")[:12], "<policy rev>")
-        == snapshot
-    )
+    main = repo.git("rev-parse", "main")
+    said = json.loads((repo.path / out.strip()).read_text())
+    shown = err.replace(fingerprint_of(key("alice").public), "SHA256:<key>").replace(said["head_tree"], "<tree>")
+    shown = shown.replace(main, "<policy revision>").replace(main[:12], "<policy rev>")
+    shown = shown.replace(said["diff_digest"], "<digest>")
+    assert shown == snapshot
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "approve.md").read_text(encoding="utf-8")
+    assert f"```text\n{shown.partition('  → ')[0]}\n```" in guide
+
+
+def test_an_approval_can_be_checked_with_nothing_of_ours(repo: GitRepo, tmp_path: Path) -> None:
+    path = repo.path / approve(repo)
+    said = json.loads(path.read_text())
+    (tmp_path / "message.sig").write_text(said.pop("signature"))
+    message = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    command = ["ssh-keygen", "-Y", "verify", "-n", "maestro-approval", "-I", "dev@acme.example"]
+    command += ["-f", str(repo.path / "policy/allowed_signers"), "-s", str(tmp_path / "message.sig")]
+    assert subprocess.run(command, input=message, capture_output=True, check=False).returncode == 0
+    assert subprocess.run(command, input=message + b" ", capture_output=True, check=False).returncode != 0
 
 
 @pytest.mark.parametrize("typed", ["no\n", "\n", "", "y\n"])
