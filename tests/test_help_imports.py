@@ -5,17 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = {
-    "cryptography",
-    "github",
-    "pydantic",
-    "pydantic_core",
-    "regopy",
-    "ruamel",
-    "_ruamel_yaml",
-    "subprocess",
-    "typing_inspection",
-}
+HEAVY = {"cryptography", "github", "pydantic", "pydantic_core", "regopy", "subprocess", "typing_inspection", "yaml"}
 OURS = {"maestro", "maestro.cli", "maestro.errors", "maestro.world"}
 
 
