@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from maestro.errors import ToolFailure
 from maestro.repository import Entry, Repository, Snapshot, compare
+from maestro.worktree import _Indexed, _unchanged
 from tests.support.git_repo import GitRepo
 
 
@@ -379,3 +380,20 @@ def test_what_is_too_much_to_keep_is_read_again(repo: GitRepo, monkeypatch: pyte
     tree, entries = as_git_would_commit(repo)
     assert dict(worktree(repo).entries) == entries
     assert worktree(repo).tree_id() == tree
+
+
+def test_recorded_times_are_believed_only_when_they_lie_well_before_the_index(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("a")
+    status = path.stat()
+    here = (status.st_ctime_ns, status.st_mtime_ns, status.st_ino & 0xFFFFFFFF, status.st_size)
+    row = _Indexed("100644", "a" * 40, here, False)
+    assert _unchanged(row, status, status.st_mtime_ns + 10**9)
+    assert not _unchanged(row, status, status.st_mtime_ns + 10**6)
+    assert not _unchanged(row, status, status.st_mtime_ns)
+    assert not _unchanged(row, status, 0), "no index file, or one from before the file"
+    for at in range(4):
+        other = tuple(value + (place == at) for place, value in enumerate(here))
+        assert not _unchanged(row._replace(stat=other), status, status.st_mtime_ns + 10**9)  # type: ignore[arg-type]
+    assert not _unchanged(row._replace(mode="120000"), status, status.st_mtime_ns + 10**9)
+    assert not _unchanged(row._replace(stat=None), status, status.st_mtime_ns + 10**9)
