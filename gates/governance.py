@@ -97,10 +97,10 @@ def judge(scene: Scene) -> GateResult:
     if scene.change.preview:
         return Skipped("nothing decides here before the merge")
     changes = governed_changes(question_of(scene))
-    approvers = approvers_at(scene.change.policy, scene.settings.config.approvals)
     folder_touched = any(path.startswith(FOLDER + "/") for path in scene.changed_paths)
     if not changes and not folder_touched:
         return Skipped("nothing that decides was touched")
+    approvers = approvers_at(scene.change.policy, scene.settings.config.approvals)
     return settle(changes, approvers, scene.approvals)
 
 

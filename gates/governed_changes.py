@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from gates.approvals import (
@@ -111,6 +112,11 @@ class Question:
     at_base: DocumentIndex
     at_head: DocumentIndex
 
+    @cached_property
+    def signers(self) -> str:
+        """Where the policy revision keeps its approvers."""
+        return self.before.config.allowed_signers if self.before else allowed_signers_path(self.change.policy)
+
     @property
     def changes(self) -> tuple[Change, ...]:
         """The changes without approvals: those add nothing to what decides."""
@@ -151,7 +157,7 @@ def _packs(question: Question) -> Iterator[GovernedChange]:
         same = next((other for other in after if other.name == pack.name), None)
         same = same or next((other for other in after if other.path == pack.path), None)
         if same is not None:
-            met.add(same.name)
+            met.add(same.path)
         touched = [path for path in changed if _holds(pack, path) or (same is not None and _holds(same, path))]
         pending.difference_update(touched)
         if not touched and not settings_touched:
@@ -169,7 +175,7 @@ def _packs(question: Question) -> Iterator[GovernedChange]:
             yield _pack_changed(question, same, touched)
     for pack in after:
         touched = [path for path in changed if _holds(pack, path)]
-        if pack.name in met or not (touched or settings_touched):
+        if pack.path in met or not (touched or settings_touched):
             continue
         pending.difference_update(touched)
         if question.before is None:
@@ -356,10 +362,10 @@ def _setting(question: Question, pointer: Sequence[str | int]) -> Location:
 
 
 def _owners(question: Question) -> Iterator[GovernedChange]:
-    before, after = codeowners_of(question.change.policy), codeowners_of(question.change.head)
     touched = [one.path for one in question.changes if one.path in LOCATIONS]
     if not touched:
         return
+    before, after = codeowners_of(question.change.policy), codeowners_of(question.change.head)
     governed = sorted(path for path in question.change.policy.entries if _decides(question, path))
     moved = [path for path in governed if before.owners_of(path) != after.owners_of(path)]
     message = "CODEOWNERS changes"
@@ -370,7 +376,7 @@ def _owners(question: Question) -> Iterator[GovernedChange]:
 
 
 def _trust(question: Question) -> Iterator[GovernedChange]:
-    signers = allowed_signers_path(question.change.policy)
+    signers = question.signers
     files = {signers: "approvers", revoked_path(signers): "revoked keys"}
     for change in question.changes:
         if change.path not in files:
@@ -444,7 +450,7 @@ def _moved_documents(question: Question) -> Iterator[GovernedChange]:
     for origin, place in _renamed(question, [one for one in gone if one.path not in told], outside, alike=False):
         told.add(origin)
         yield _out_of_scope(origin, place, f"{origin} moves to {place}, which maestro.yaml does not govern")
-    for pack in question.before.packs.packs if question.before else ():
+    for pack in question.before.packs.packs if question.before and left else ():
         if pack.input != "document" or pack.mode == "shadow":
             continue
         match = compile_patterns(pack.match)
@@ -544,8 +550,7 @@ def _decides(question: Question, path: str) -> bool:
     """Whether the file at ``path`` decides, under the settings of either side."""
     if path == CONFIG or path in LOCATIONS or _is_workflow(path):
         return True
-    signers = allowed_signers_path(question.change.policy)
-    if path in (signers, revoked_path(signers)):
+    if path in (question.signers, revoked_path(question.signers)):
         return True
     sides = [side for side in (question.before, question.after) if isinstance(side, Settings)]
     return any(_holds(pack, path) for side in sides for pack in side.packs.packs)

@@ -217,6 +217,44 @@ def test_stricter_is_no_milder_but_still_governed() -> None:
     assert one({"maestro.yaml": SETTINGS}, target={"maestro.yaml": loose}).rule == "mc.governance/settings_changed"
 
 
+ENTRY = """\
+apiVersion: maestro-conductor/v1
+documents: ["manifests/**", "flags/**", "waivers/**"]
+packs:
+  - path: policy/packs/replicas
+    mode: enforce
+    data: [limits]
+"""
+
+
+def test_a_mode_in_the_settings_and_data_elsewhere_decide_too() -> None:
+    bare = "\n".join(line for line in REPLICAS.splitlines() if "mode:" not in line) + "\n"
+    target: Files = {"maestro.yaml": ENTRY, PACK: bare, "limits/replicas.json": '{"least": 2}'}
+    milder = one({"maestro.yaml": ENTRY.replace("mode: enforce", "mode: shadow")}, target=target)
+    assert milder.rule == "mc.governance/milder_mode"
+    assert (milder.location.path, milder.location.line) == ("maestro.yaml", 5)
+    changed = one({"limits/replicas.json": '{"least": 1}'}, target=target)
+    assert changed.rule == "mc.governance/pack_changed"
+    assert "limits/replicas.json" in changed.message
+
+
+def test_files_of_a_pack_that_nobody_can_read_are_governed() -> None:
+    finding = one({PACK: "package nonsense {{\n"}, target={PACK: "package\n"})
+    assert finding.rule == "mc.governance/pack_changed"
+    assert finding.blocks
+
+
+def test_a_pack_that_takes_another_name_is_still_the_same_pack() -> None:
+    renamed = REPLICAS.replace("acme.replicas", "acme.other").replace("mode: enforce", "mode: warn")
+    assert one({PACK: renamed}).rule == "mc.governance/milder_mode"
+
+
+def test_a_second_pack_of_the_same_name_is_found() -> None:
+    twin = REPLICAS.replace("mode: enforce", "mode: shadow")
+    found = judge({"policy/packs/a-twin/twin.rego": twin})
+    assert found and all(finding.blocks for finding in found)
+
+
 def test_a_comment_in_the_settings_changes_nothing() -> None:
     assert judge({"maestro.yaml": SETTINGS + "# why\n"}) == ()
 
