@@ -225,6 +225,13 @@ def load_config(path: str, data: bytes) -> Config:
     raise UsageError(first.message + "".join(lines), where=_where(first.location), remedy=remedy)
 
 
+def config_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of maestro.yaml."""
+    from maestro.documents.schema import DIALECT, ExactSchema
+
+    return {"$schema": DIALECT, **Config.model_json_schema(by_alias=True, schema_generator=ExactSchema)}
+
+
 def _where(location: Location) -> str:
     return f"{location.path}:{location.line}:{location.column}"
 
@@ -249,9 +256,7 @@ def read_config(path: str, data: bytes) -> Config | tuple[Problem, ...]:
     try:
         config = Config.model_validate(raw.value)
     except ValidationError as error:
-        from maestro.documents.schema import ExactSchema
-
-        schema = Config.model_json_schema(by_alias=True, schema_generator=ExactSchema)
+        schema = config_schema()
         found = [problem_of(raw, refusal, schema) for refusal in refusals(error, raw.value, schema)]
     else:
         found = [problem_of(raw, refusal, {}) for refusal in _relations(config)]

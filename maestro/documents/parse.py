@@ -127,8 +127,8 @@ def _unknown_kind(raw: RawDocument, value: dict[str, Any]) -> Problem:
         return Problem(rules.MISSING_FIELD, "kind is missing", raw.start, None, remedy, "/kind", raw.index)
     kind = value["kind"]
     location = raw.locate(["kind"])
-    meant = nearest(kind, list(KINDS)) if isinstance(kind, str) else None
+    meant: str | None = nearest(kind, list(KINDS)) if isinstance(kind, str) else None
     fix = Fix(f"write {meant}", (Edit(location, meant),)) if meant is not None else None
     message = f"kind must be one of {known}, but it is {show(kind)}"
-    remedy = f"write {meant}" if meant is not None else None
-    return Problem(rules.UNKNOWN_KIND, message, location, fix, remedy, "/kind", raw.index)
+    cure = f"write {meant}" if meant is not None else None
+    return Problem(rules.UNKNOWN_KIND, message, location, fix, cure, "/kind", raw.index)

@@ -39,11 +39,12 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\
 class _File:
     """The bytes of one file, and the places in it once somebody asks."""
 
-    __slots__ = ("_roots", "_source", "data", "path")
+    __slots__ = ("_roots", "_source", "data", "dialect", "path")
 
-    def __init__(self, path: str, data: bytes) -> None:
+    def __init__(self, path: str, data: bytes, dialect: Dialect) -> None:
         self.path = path
         self.data = data
+        self.dialect = dialect
         self._source: Source | None = None
         self._roots: list[Node] | None = None
 
@@ -97,6 +98,11 @@ class RawDocument:
         self.value = value
         self._file = file
         self._start = start
+
+    @property
+    def dialect(self) -> Dialect:
+        """How it was read."""
+        return self._file.dialect
 
     @property
     def source(self) -> Source:
@@ -190,7 +196,7 @@ def read(path: str, data: bytes, *, dialect: Dialect) -> Reading:
     refused = _refuse(path, data, limits)
     if refused is not None:
         return Reading(path, (), (refused,))
-    file = _File(path, data)
+    file = _File(path, data, dialect)
     if not strict and path.endswith(".json"):
         from maestro.documents.json_reading import read_json
 

@@ -40,6 +40,9 @@ def refusals(error: ValidationError, value: Json, schema: Mapping[str, Any]) -> 
     """Everything in ``error``, which validating ``value`` against a model with this JSON Schema raised."""
     errors = error.errors(include_url=False, include_input=False)
     located = [(_steps(one["loc"], value), one["type"]) for one in errors]
+    words = {
+        steps: one["ctx"]["words"] for (steps, kind), one in zip(located, errors, strict=True) if kind == "bad_value"
+    }
     renamed: set[tuple[str | int, ...]] = set()
     out: list[Refusal] = []
     for steps, kind in located:
@@ -52,6 +55,8 @@ def refusals(error: ValidationError, value: Json, schema: Mapping[str, Any]) -> 
     for steps, kind in located:
         if kind == "extra_forbidden" or steps in seen:
             continue
+        if kind == "too_short" and any(other[: len(steps)] == steps != other for other, _ in located):
+            continue  # pydantic does not count the entries it refused
         seen.add(steps)
         if kind == "missing":
             # A misspelt key is one defect, not a missing field besides.
@@ -65,7 +70,7 @@ def refusals(error: ValidationError, value: Json, schema: Mapping[str, Any]) -> 
             message = f"the key {show_text(str(place[-1]))} in {dotted(place[:-1])} {words}"
             out.append(Refusal(rules.BAD_VALUE, message, place, at_key=True))
         else:
-            out.append(_bad(steps, value, schema))
+            out.append(_bad(steps, value, schema, words.get(steps)))
     yield from out
 
 
@@ -74,9 +79,7 @@ def schema_at(schema: Mapping[str, Any], steps: Sequence[str | int]) -> Mapping[
     here = _dereferenced(schema, schema)
     for step in steps:
         following: Any
-        for form in here.get("oneOf", here.get("anyOf", ())):
-            if "properties" in (inner := _dereferenced(schema, form)):
-                here = inner
+        here = _mapping_form(schema, here)
         if isinstance(step, int):
             following = here.get("items", {})
         else:
@@ -85,6 +88,14 @@ def schema_at(schema: Mapping[str, Any], steps: Sequence[str | int]) -> Mapping[
             following = following or here.get("additionalProperties", {})
         here = _dereferenced(schema, following if isinstance(following, Mapping) else {})
     return here
+
+
+def _mapping_form(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of alternatives, the one with keys."""
+    for form in node.get("oneOf", node.get("anyOf", ())):
+        if "properties" in (inner := _dereferenced(schema, form)):
+            return inner
+    return node
 
 
 def _dereferenced(schema: Mapping[str, Any], here: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -125,7 +136,7 @@ def _unknown_key(steps: tuple[str | int, ...], value: Json, schema: Mapping[str,
     parent = steps[:-1]
     here = resolve(value, parent)
     present = set(here) if isinstance(here, dict) else set()
-    known = list(schema_at(schema, parent).get("properties", {}))
+    known = list(_mapping_form(schema, schema_at(schema, parent)).get("properties", {}))
     near = nearest(key, [name for name in known if name not in present])
     where = f"in {dotted(parent)}" if parent else "at the top of a document"
     message = f"the key {show_text(key)} is unknown {where}"
@@ -186,10 +197,10 @@ def _words(node: Mapping[str, Any], value: Json) -> str:
     return words
 
 
-def _bad(steps: tuple[str | int, ...], value: Json, schema: Mapping[str, Any]) -> Refusal:
+def _bad(steps: tuple[str | int, ...], value: Json, schema: Mapping[str, Any], said: str | None) -> Refusal:
     node = schema_at(schema, steps)
     here = resolve(value, steps) if has(value, steps) else None
-    words = _words(node, here)
+    words = said if said is not None and here is not None else _words(node, here)
     message = f"{dotted(steps) or 'the document'} {words}, but it is {show(here)}"
     rule = rules.BAD_VALUE if _has_type(here, node) else rules.WRONG_TYPE
     replacement = _replacement(here, node)
