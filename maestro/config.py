@@ -53,11 +53,10 @@ def _pattern(value: str) -> str:
 
 
 def _path(value: str) -> str:
-    _pattern(value)
     if any(char in value for char in "*?[") or "://" in value:
         words = "must be a path in the repository, without wildcards"
         raise PydanticCustomError("bad_value", "{words}", {"words": words})
-    return value.rstrip("/")
+    return _pattern(value).rstrip("/")
 
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z)?")

@@ -35,9 +35,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ToolFailure(
-            f"the schema cannot be written: {error.strerror}", where=str(Path(arguments.write))
-        ) from error
+        raise ToolFailure(f"the schema cannot be written: {error.strerror}", where=arguments.write) from error
     world.stderr.write(f"wrote {', '.join(files)} to {arguments.write}\n")
     return 0
 

@@ -40,7 +40,7 @@ def refusals(error: ValidationError, value: Json, schema: Mapping[str, Any]) -> 
     """Everything in ``error``, which validating ``value`` against a model with this JSON Schema raised."""
     errors = error.errors(include_url=False, include_input=False)
     located = [(_steps(one["loc"], value), one["type"]) for one in errors]
-    words = {
+    said = {
         steps: one["ctx"]["words"] for (steps, kind), one in zip(located, errors, strict=True) if kind == "bad_value"
     }
     renamed: set[tuple[str | int, ...]] = set()
@@ -70,7 +70,7 @@ def refusals(error: ValidationError, value: Json, schema: Mapping[str, Any]) -> 
             message = f"the key {show_text(str(place[-1]))} in {dotted(place[:-1])} {words}"
             out.append(Refusal(rules.BAD_VALUE, message, place, at_key=True))
         else:
-            out.append(_bad(steps, value, schema, words.get(steps)))
+            out.append(_bad(steps, value, schema, said.get(steps)))
     yield from out
 
 
