@@ -106,20 +106,31 @@ def read_attested(data: bytes, trust: Trust) -> TreeVerdict:
     return verdict
 
 
+_AGAIN = "let `maestro check` judge this tree again, or hand in no verdict to have it judged on the spot"
+
+
+def require_scope(verdict: TreeVerdict, *, tree: str, policy_revision: str) -> None:
+    """Insist that the verdict is about exactly this tree under exactly this policy.
+
+    Raises:
+        BadEvidence: another tree or another policy revision.
+    """
+    if verdict.tree != tree:
+        raise BadEvidence(f"the verdict is about the tree {verdict.tree[:12]}, not {tree[:12]}", remedy=_AGAIN)
+    if verdict.policy_revision != policy_revision:
+        raise BadEvidence(
+            f"the verdict comes from the policy of {verdict.policy_revision[:12]}, the tip is {policy_revision[:12]}",
+            remedy=_AGAIN,
+        )
+
+
 def require(verdict: TreeVerdict, *, tree: str, policy_revision: str) -> None:
     """Insist that the verdict allows exactly this tree under exactly this policy.
 
     Raises:
         BadEvidence: another tree, another policy revision, or a verdict that blocks.
     """
-    again = "run `maestro check` again for this tree, or leave --verdict out to have it judged on the spot"
-    if verdict.tree != tree:
-        raise BadEvidence(f"the verdict is about the tree {verdict.tree[:12]}, not {tree[:12]}", remedy=again)
-    if verdict.policy_revision != policy_revision:
-        raise BadEvidence(
-            f"the verdict comes from the policy of {verdict.policy_revision[:12]}, the tip is {policy_revision[:12]}",
-            remedy=again,
-        )
+    require_scope(verdict, tree=tree, policy_revision=policy_revision)
     if not verdict.allowed:
         failed = ", ".join(gate for gate, outcome in sorted(verdict.gates.items()) if outcome in ("failed", "errored"))
         raise BadEvidence(

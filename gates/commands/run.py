@@ -1,0 +1,471 @@
+"""``maestro run``: execute merged manifests where policy places them, and leave a signed receipt of each."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from gates.checking import Judge
+from gates.merged_manifests import Merged, by_name, changed, open_merged, require_unchanged
+from maestro import __version__
+from maestro.errors import MaestroError, ToolFailure, UsageError
+from maestro.evidence import verdict as tree_verdict
+from maestro.evidence.trust import Trust, trust_of
+from maestro.evidence.verdict import TreeVerdict
+from maestro.progress import Progress, wanted
+from maestro.report.visible_text import visible
+from maestro.repository import Repository
+from maestro.world import World
+from runner.errors import Refused
+from runner.planning import plan, run_id_of, task_of
+from runner.run_folder import RunFolder, run_folder
+from runner.session import BreakGlass, Facts, Planned
+
+if TYPE_CHECKING:
+    from gates.approvals import Approval
+    from maestro.documents.document import Document
+    from runner.dispatch import Summary
+    from runner.drivers.local import LocalDriver
+
+SHOWN = 20
+"""Executions that did not succeed and are named; the rest is counted."""
+
+VerdictFor = Callable[[argparse.Namespace, World, Repository, Merged], TreeVerdict]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the manifests to execute")
+    parser.add_argument("--changed", action="store_true", help="those that the last merge (or this push) touched")
+    parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
+    parser.add_argument("--rev", metavar="REV", help="a merged commit (default: the tip of the default branch)")
+    parser.add_argument("--driver", choices=("auto", "local", "aws", "gcp"), default="auto", help="what executes")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="execute cloud placements on this machine; never counts as production"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="decide everything, start and write nothing")
+    parser.add_argument("--resume", metavar="RUN-ID", help="complete a run that was cut short")
+    parser.add_argument(
+        "--break-glass", metavar="REASON", help="execute in spite of a deny, where maestro.yaml allows it"
+    )
+    parser.add_argument("--verdict", metavar="FILE", help="the verdict that `maestro check --attest FILE` signed")
+    parser.add_argument("--key", metavar="FILE", help="the key that signs receipts (or MAESTRO_SIGNING_KEY)")
+    parser.add_argument("--engine", choices=("auto", "conftest", "regopy", "both"), default="auto")
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """0 all succeeded, 10 denied or not all succeeded, 1 cut short (resume it), 130 interrupted."""
+    return execute(arguments, world, verdict_for=judged_on_the_spot)
+
+
+def execute(arguments: argparse.Namespace, world: World, *, verdict_for: VerdictFor) -> int:
+    """``run``, with whoever judges the tree handed in.
+
+    Raises:
+        UsageError: nothing named, no such revision, a key or setting that is wrong; nothing was started.
+        Refused: not merged, changed since, blocked, or not approved; nothing was started.
+        ToolFailure: it could not be completed; resuming completes it.
+    """
+    _refuse_nonsense(arguments)
+    with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
+        prepared = _prepare(arguments, world, repository, verdict_for)
+    if prepared is None:
+        world.stderr.write("nothing to run: no manifest was touched\n")
+        return 0
+    if arguments.dry_run:
+        return _tell_plan(world, prepared)
+    return _dispatch(arguments, world, prepared)
+
+
+def _refuse_nonsense(arguments: argparse.Namespace) -> None:
+    if arguments.driver in ("aws", "gcp"):
+        raise UsageError(
+            f"there is no driver for {arguments.driver} yet",
+            remedy="--rehearse executes a cloud placement on this machine",
+        )
+    given = [bool(arguments.names), arguments.changed, arguments.resume is not None]
+    if not any(given):
+        raise UsageError("nothing to run was named", remedy="name manifests, or give --changed")
+    if arguments.names and arguments.changed:
+        raise UsageError("--changed and names exclude each other")
+    if arguments.resume is not None and arguments.changed:
+        raise UsageError("--resume knows what the run was about: leave --changed out")
+    if arguments.break_glass is not None and not arguments.break_glass.strip():
+        raise UsageError("--break-glass wants a reason")
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Everything that is settled before something starts."""
+
+    merged: Merged
+    folder: RunFolder
+    facts: Facts
+    planned: Sequence[Planned]
+    trust: Trust
+    signer: Any
+    """``Signer``; None in a dry run."""
+
+
+def _prepare(
+    arguments: argparse.Namespace, world: World, repository: Repository, verdict_for: VerdictFor
+) -> _Prepared | None:
+    merged = open_merged(repository, arguments.rev)
+    config = merged.settings.config
+    trust = trust_of(config.keys)
+    signer = None if arguments.dry_run else _signer(arguments, world, trust)
+    store = repository.root / config.ledger.store
+    names, rev = arguments.names, arguments.rev
+    if arguments.resume is not None:
+        names, source = _planned_before(run_folder(store, arguments.resume), trust, names)
+        if rev is None and source != merged.commit:
+            merged = open_merged(repository, source)
+    documents = _changed(world, repository, merged) if arguments.changed else by_name(merged, names)
+    if not documents:
+        return None
+    require_unchanged(merged, documents)
+    judge = Judge(arguments.engine, world)
+    planned = [_plan(document, merged, judge, world) for document in documents]
+    _refuse_placements(arguments, planned)
+    verdict = _verdict(arguments, world, repository, merged, trust, verdict_for)
+    glass = _break_glass(arguments, world, repository, merged, planned, verdict)
+    if not verdict.allowed and glass is None:
+        tree_verdict.require(verdict, tree=merged.source.tree_id(), policy_revision=merged.policy_revision)
+    fresh = f"{world.now():%Y%m%d-%H%M%S}-{token_hex(4)}"
+    subjects = [one.task.subject for one in planned]
+    run_id = arguments.resume or run_id_of(world.environ.get("GITHUB_RUN_ID"), subjects, fresh)
+    facts = Facts(
+        commit=merged.commit,
+        tree=merged.source.tree_id(),
+        policy_revision=merged.policy_revision,
+        verdict_digest=verdict.digest,
+        verdict_allowed=verdict.allowed,
+        engine=judge.engine.version if judge.engine is not None else verdict.engine,
+        driver="local",
+        rehearsal=arguments.rehearse,
+        approvals=[_approval_json(one) for one in _approvals_of_merge(world, repository, merged)],
+        break_glass=glass,
+    )
+    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer)
+
+
+def _signer(arguments: argparse.Namespace, world: World, trust: Trust) -> object:
+    from maestro.evidence.ecdsa_signer import find
+
+    signer = find(arguments.key, world.environ, world.cwd)
+    trust.require(signer.key_id, world.now())
+    return signer
+
+
+def _planned_before(folder: RunFolder, trust: Trust, names: Sequence[str]) -> tuple[list[str], str]:
+    """The names and the commit that a run was planned with."""
+    from runner import session
+
+    first = next(folder.numbered("sessions"), None) if folder.exists else None
+    if first is None:
+        raise UsageError(f"there is no run {folder.run_id}", remedy="`maestro receipts list` shows them")
+    found = session.read(first[1], trust, folder.run_id, first[0])
+    subjects = [one["subject"].removeprefix("Manifest/") for one in found.predicate["manifests"]]
+    if names and set(names) != set(subjects):
+        raise UsageError(f"the run {folder.run_id} is about {', '.join(subjects)}", remedy="leave the names out")
+    return subjects, str(found.predicate["source"]["commit"])
+
+
+def _changed(world: World, repository: Repository, merged: Merged) -> list[Document]:
+    """What the push touched where there is one, else what the last commit on the default branch did."""
+    from maestro.github_event import read_event
+    from maestro.repository import NOTHING
+
+    before = None
+    if world.environ.get("GITHUB_EVENT_NAME") == "push":
+        event = read_event(world.environ)
+        if isinstance(event, dict) and event.get("after") == merged.commit and isinstance(event.get("before"), str):
+            before = event["before"] if repository.find(event["before"]) is not None else None
+    if before is None:
+        parents = repository.parents(merged.commit)
+        if not parents:
+            return changed(merged, NOTHING)
+        before = parents[0]
+        if repository.find(before) is None:
+            raise UsageError(
+                f"what the merge touched cannot be told: {before[:12]} was not fetched",
+                remedy="actions/checkout: `fetch-depth: 0`",
+            )
+    return changed(merged, repository.snapshot(before))
+
+
+def _plan(document: Document, merged: Merged, judge: Judge, world: World) -> Planned:
+    """Ask every pack of the tip that judges manifests.
+
+    Raises:
+        ToolFailure: a pack cannot be loaded, so nobody knows what it would say.
+    """
+    from policy.simulation import Subject, inputs_of
+
+    task_of(document)
+    packs = merged.settings.packs
+    for problem in packs.problems:
+        if problem.rule.mode == "enforce":
+            raise ToolFailure(
+                f"the pack {problem.pack} cannot judge: {problem.message}",
+                where=problem.location.path,
+                remedy="repair it",
+            )
+    index = merged.at_tip
+    pools = [one.raw.value for one in index.documents(index.holding(["Pool"])) if one.kind == "Pool"]
+    subject = Subject("Manifest", (document.raw.value,), document.path)
+    decisions, placing = [], []
+    for pack in packs.packs:
+        inputs = inputs_of(pack, subject, pools, world.now(), named=False)
+        if not inputs:
+            continue
+        said = judge(pack, inputs)
+        decisions += said
+        if pack.input == "placement-request":
+            placing += said
+    return plan(document, decisions, placing)
+
+
+def _refuse_placements(arguments: argparse.Namespace, planned: Sequence[Planned]) -> None:
+    for one in planned:
+        if one.placement is not None and one.placement.cloud != "local" and not arguments.rehearse:
+            raise UsageError(
+                f"{one.task.subject} is placed on {one.placement}; there is no driver for {one.placement.cloud} yet",
+                remedy="--rehearse executes it on this machine; the receipt says so and never counts as production",
+            )
+
+
+def _verdict(
+    arguments: argparse.Namespace,
+    world: World,
+    repository: Repository,
+    merged: Merged,
+    trust: Trust,
+    verdict_for: VerdictFor,
+) -> TreeVerdict:
+    if arguments.verdict is None:
+        found = verdict_for(arguments, world, repository, merged)
+    else:
+        try:
+            data = (world.cwd / arguments.verdict).read_bytes()
+        except OSError as error:
+            raise UsageError(f"the verdict cannot be read: {error.strerror}", where=arguments.verdict) from error
+        found = tree_verdict.read_attested(data, trust)
+    tree_verdict.require_scope(found, tree=merged.source.tree_id(), policy_revision=merged.policy_revision)
+    return found
+
+
+def judged_on_the_spot(
+    arguments: argparse.Namespace, world: World, repository: Repository, merged: Merged
+) -> TreeVerdict:
+    """The verdict of every gate on every document of the commit, with the policy of the tip."""
+    from dataclasses import asdict
+
+    from gates.checking import check
+    from maestro.selection import SelectionOptions, select
+
+    options = SelectionOptions(target=merged.policy_revision, head=merged.commit, all=True)
+    wanted_by_check = argparse.Namespace(gate=None, engine=arguments.engine, input=[])
+    report = check(wanted_by_check, world, repository, select(options, {}, None), quiet=True).report
+    return TreeVerdict(
+        tree=merged.source.tree_id(),
+        allowed=report.exit_code == 0 and not report.preview,
+        policy_revision=merged.policy_revision,
+        made_at=world.now(),
+        tool_version=__version__,
+        engine=report.engine,
+        summary=asdict(report.summary),
+        gates={one.gate: one.outcome for one in report.verdicts},
+    )
+
+
+def _break_glass(
+    arguments: argparse.Namespace,
+    world: World,
+    repository: Repository,
+    merged: Merged,
+    planned: Sequence[Planned],
+    verdict: TreeVerdict,
+) -> BreakGlass | None:
+    """The broken glass, where there is something to break, it may be broken, and enough people agree."""
+    if arguments.break_glass is None or (verdict.allowed and all(one.denied is None for one in planned)):
+        return None
+    allowed = merged.settings.config.break_glass
+    if allowed is None:
+        raise Refused(
+            "maestro.yaml does not allow --break-glass",
+            where="maestro.yaml",
+            remedy="`break_glass: {approvals: N}` allows it, once that is merged",
+        )
+    from gates.approvals import people
+
+    approvals = [one for one in _approvals_of_tip(world, repository, merged) if one.verified]
+    count = people(approvals)
+    if count < allowed.approvals:
+        raise Refused(
+            f"--break-glass needs the approval of {allowed.approvals}, and {count} approved",
+            remedy="each approver runs `maestro approve` on a clean checkout of the tip; put the files into approvals/",
+        )
+    return BreakGlass(arguments.break_glass.strip(), tuple(one.who for one in approvals))
+
+
+def _approvals_of_tip(world: World, repository: Repository, merged: Merged) -> Sequence[Approval]:
+    """Who approved the tip as it is: files in the working tree's approvals/, which differs in nothing else."""
+    from gates.approvals import ssh_approvals
+    from maestro.change import ChangeSet
+    from maestro.repository import compare
+
+    head = repository.worktree()
+    change = ChangeSet(
+        policy=merged.tip,
+        base=merged.tip,
+        head=head,
+        changes=compare(merged.tip, head),
+        judge_all=False,
+        preview=False,
+        on_default_branch=True,
+        source="break-glass",
+    )
+    return ssh_approvals(change, world.environ, world.now())
+
+
+def _approvals_of_merge(world: World, repository: Repository, merged: Merged) -> Sequence[Approval]:
+    """The signed approvals that were merged with the commit; empty when it needed none."""
+    parents = repository.parents(merged.commit)
+    if not any(path.startswith("approvals/") for path in merged.source.entries):
+        return ()
+    if not parents or repository.find(parents[0]) is None:
+        return ()
+    from gates.approvals import ssh_approvals
+    from maestro.change import ChangeSet
+    from maestro.repository import compare
+
+    before = repository.snapshot(parents[0])
+    change = ChangeSet(
+        policy=before,
+        base=before,
+        head=merged.source,
+        changes=compare(before, merged.source),
+        judge_all=False,
+        preview=False,
+        on_default_branch=False,
+        source="the merge",
+    )
+    return ssh_approvals(change, world.environ, world.now())
+
+
+def _approval_json(approval: Approval) -> dict[str, object]:
+    return {"who": approval.who, "method": approval.method, "verified": approval.verified}
+
+
+def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) -> int:
+    from runner.clock import anchor
+    from runner.dispatch import Dispatcher
+    from runner.drivers.local import LocalDriver
+
+    folder = prepared.folder
+    world.stderr.write(f"run {folder.run_id}\n")
+    for one in prepared.planned:
+        world.stderr.write(_plan_line(one, rehearsal=arguments.rehearse))
+    driver = LocalDriver(folder.path, world.environ, anchor(world.now()))
+    total = sum(len(one.executions(folder.run_id)) for one in prepared.planned)
+    ended = 0
+    with (
+        Progress(world.stderr, enabled=wanted(world.stderr, world.environ, quiet=False)) as progress,
+        _cancelling(driver) as interrupted,
+    ):
+
+        def count(_execution: object, _ending: object) -> None:
+            nonlocal ended
+            ended += 1
+            progress.step(f"{ended} of {total} executions have ended")
+
+        dispatcher = Dispatcher(
+            folder=folder,
+            signer=prepared.signer,
+            trust=prepared.trust,
+            now=world.now,
+            ended=count,
+            waiting=lambda: progress.step("another `maestro run` works on this run: waiting for it"),
+        )
+        try:
+            summary = dispatcher.dispatch(prepared.facts, prepared.planned, driver)
+        except ToolFailure as error:
+            raise _with_resume(error, folder.run_id) from error
+    _tell(world, summary, prepared)
+    return 130 if interrupted else _exit_code(summary, prepared)
+
+
+def _with_resume(error: ToolFailure, run_id: str) -> MaestroError:
+    command = f"maestro run --resume {run_id}"
+    remedy = f"{error.remedy}; the command: `{command}`" if error.remedy else f"`{command}` completes the run"
+    return ToolFailure(error.message, remedy=remedy, where=error.where)
+
+
+@contextmanager
+def _cancelling(driver: LocalDriver) -> Iterator[list[int]]:
+    """An interrupt or a termination ends what runs, and its receipts are still written."""
+    interrupted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+
+    def handler(number: int, _frame: object) -> None:
+        interrupted.append(number)
+        driver.cancel()
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupted
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _plan_line(one: Planned, *, rehearsal: bool) -> str:
+    times = f" × {one.size}" if one.size is not None else ""
+    subject = visible(one.task.subject)
+    if one.denied is not None:
+        return f"  DENY  {subject}{times}: {visible(one.denied)}\n"
+    where = visible(str(one.placement))
+    return f"  ALLOW {subject}{times} on {where}{', rehearsed on this machine' if rehearsal else ''}\n"
+
+
+def _tell_plan(world: World, prepared: _Prepared) -> int:
+    for one in prepared.planned:
+        world.stderr.write(_plan_line(one, rehearsal=prepared.facts.rehearsal))
+    world.stderr.write("dry run: nothing was started, nothing was written\n")
+    return 10 if any(one.denied is not None for one in prepared.planned) and prepared.facts.break_glass is None else 0
+
+
+def _tell(world: World, summary: Summary, prepared: _Prepared) -> None:
+    write = world.stderr.write
+    bad = [(execution, ending) for execution, ending in summary.endings if ending.last.outcome != "succeeded"]
+    for execution, ending in bad[:SHOWN]:
+        last = ending.last
+        index = "" if execution.index is None else f"[{execution.index}]"
+        how = f"exit code {last.exit_code}" if last.exit_code is not None else f"signal {last.signal}"
+        why = last.reason or (how if last.outcome == "failed" else "")
+        write(f"  {last.outcome.upper()} {visible(execution.task.subject)}{index}")
+        write(f": {visible(why)}" if why else "")
+        write(f"\n        log: {prepared.folder.path / last.log.name}\n" if last.log is not None else "\n")
+    if len(bad) > SHOWN:
+        write(f"  … and {len(bad) - SHOWN} more that did not succeed\n")
+    closed = summary.segment
+    said = ", ".join(f"{count} {outcome}" for outcome, count in closed.outcomes.items()) or "nothing executed"
+    state = "complete" if closed.complete else f"INCOMPLETE, {closed.missing} not run: --resume {summary.run_id}"
+    kind = "rehearsal, not production; " if closed.rehearsal else ""
+    write(f"{kind}{said}; {sum(closed.outcomes.values())} receipts; run {summary.run_id} is {state}\n")
+
+
+def _exit_code(summary: Summary, prepared: _Prepared) -> int:
+    if not summary.segment.complete:
+        return 1
+    denied = any(one.denied is not None for one in prepared.planned) and prepared.facts.break_glass is None
+    return 10 if denied or set(summary.segment.outcomes) - {"succeeded"} else 0

@@ -1,0 +1,271 @@
+"""``maestro receipts``: what was executed, and what the evidence of it is worth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maestro.errors import SelectionError, ToolFailure, UsageError
+from maestro.evidence.trust import Trust, trust_of
+from maestro.report.visible_text import visible
+from maestro.repository import Repository, Snapshot
+from maestro.world import World
+from runner.ledger_check import BREAK_GLASS_RULE, NOT_PROVEN, RunReport, check_run
+from runner.run_folder import RunFolder, all_runs, run_folder
+
+if TYPE_CHECKING:
+    from maestro.config import Config
+
+SCHEMA = "maestro-conductor/receipts/v1"
+SHOWN = 50
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("action", choices=("list", "show", "verify", "export"))
+    parser.add_argument(
+        "what", nargs="?", metavar="ID|DIR", help="show: a run's or an execution's id; export: a folder"
+    )
+    parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
+    parser.add_argument("--store", metavar="DIR", help="the ledger's folder (default: maestro.yaml's)")
+    parser.add_argument("--run", metavar="ID", help="only this run")
+    parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+
+
+@dataclass(frozen=True)
+class _Ledger:
+    """The folder, whom to believe, and which broken glass is closed."""
+
+    store: Path
+    trust: Trust
+    closed: frozenset[str]
+
+    def runs(self, wanted: str | None) -> list[RunFolder]:
+        """All runs, or the one asked for.
+
+        Raises:
+            SelectionError: there is no such run.
+        """
+        if wanted is None:
+            return all_runs(self.store)
+        folder = run_folder(self.store, wanted)
+        if not folder.exists:
+            raise SelectionError(
+                f"there is no run {wanted} in {self.store}", remedy="`maestro receipts list` shows them"
+            )
+        return [folder]
+
+    def check(self, folder: RunFolder) -> RunReport:
+        """What holds of one run."""
+        return check_run(folder, self.trust, lambda run_id: f"Run/{run_id}" in self.closed)
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """0 everything holds, 10 something does not.
+
+    Raises:
+        UsageError: no repository, or no maestro.yaml on its default branch.
+        SelectionError: no such run or execution.
+    """
+    ledger = _open(arguments, world)
+    actions: Mapping[str, Callable[[argparse.Namespace, World, _Ledger], int]] = {
+        "list": _list,
+        "show": _show,
+        "verify": _verify,
+        "export": _export,
+    }
+    if arguments.what is None and arguments.action in ("show", "export"):
+        raise UsageError(f"`receipts {arguments.action}` wants {'an id' if arguments.action == 'show' else 'a folder'}")
+    if arguments.what is not None and arguments.action in ("list", "verify"):
+        raise UsageError(f"`receipts {arguments.action}` takes no name", remedy="--run ID chooses a run")
+    return actions[arguments.action](arguments, world, ledger)
+
+
+def _open(arguments: argparse.Namespace, world: World) -> _Ledger:
+    from maestro.config import CONFIG_PATH, load_config
+
+    with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
+        branch = repository.default_branch_rev(None)
+        if branch is None:
+            raise UsageError("there is no default branch whose keys could be believed", remedy="commit maestro.yaml")
+        tip = repository.snapshot(branch)
+        if CONFIG_PATH not in tip.entries:
+            raise UsageError(f"there is no maestro.yaml on {branch}", remedy="`maestro init` writes one; merge it")
+        config = load_config(CONFIG_PATH, tip.read(CONFIG_PATH))
+        store = world.cwd / arguments.store if arguments.store else repository.root / config.ledger.store
+        return _Ledger(store, trust_of(config.keys), _closed_glass(tip, config))
+
+
+def _closed_glass(tip: Snapshot, config: Config) -> frozenset[str]:
+    """The subjects that merged waivers of break-glass name."""
+    from maestro.documents import parse
+    from maestro.documents.waiver import Waiver
+    from maestro.patterns import compile_patterns
+
+    governs = compile_patterns(config.documents)
+    paths = [path for path, entry in tip.entries.items() if governs(path) and entry.is_file]
+    mark = BREAK_GLASS_RULE.encode()
+    subjects = set()
+    for path, data in tip.read_many(paths).items():
+        if mark in data:
+            for document in parse(path, data).documents:
+                if isinstance(document.model, Waiver) and document.model.spec.rule == BREAK_GLASS_RULE:
+                    subjects.add(document.model.spec.subject)
+    return frozenset(subjects)
+
+
+def _as_json(report: RunReport) -> dict[str, Any]:
+    return {
+        "run": report.run_id,
+        "complete": report.complete,
+        "receipts": len(report.receipts),
+        "outcomes": report.outcomes,
+        "rehearsals": report.rehearsals,
+        "break_glass": report.broken_glass,
+        "objections": [{"kind": one.kind, "file": one.file, "message": one.message} for one in report.objections],
+    }
+
+
+def _write_json(world: World, value: Mapping[str, Any]) -> None:
+    world.stdout.write(json.dumps({"schema": SCHEMA, **value}, indent=2) + "\n")
+
+
+def _words(report: RunReport) -> str:
+    said = ", ".join(f"{count} {outcome}" for outcome, count in report.outcomes.items()) or "no receipt"
+    marks = []
+    if report.rehearsals:
+        marks.append(f"{report.rehearsals} REHEARSED, not production")
+    if report.broken_glass:
+        marks.append(f"{report.broken_glass} by BREAK-GLASS")
+    if not report.complete:
+        marks.append("NOT COMPLETE")
+    return said + "".join(f"; {mark}" for mark in marks)
+
+
+def _list(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
+    reports = [ledger.check(folder) for folder in ledger.runs(arguments.run)]
+    if arguments.format == "json":
+        _write_json(world, {"runs": [_as_json(report) for report in reports]})
+        return 0
+    for report in reports:
+        doubt = f"; {len(report.objections)} objection(s): see `receipts verify`" if report.objections else ""
+        world.stdout.write(f"{report.run_id}  {_words(report)}{doubt}\n")
+        if arguments.run is not None:
+            for execution, said in sorted(report.receipts.items()):
+                world.stdout.write(_row(execution, said))
+    if not reports:
+        world.stdout.write("no runs\n")
+    return 0
+
+
+def _row(execution: str, said: Mapping[str, Any]) -> str:
+    index = said["execution"].get("index")
+    subject = visible(str(said["manifest"]["subject"])) + ("" if index is None else f"[{index}]")
+    return f"  {execution}  {visible(said['outcome']):<11}  {subject}\n"
+
+
+def _show(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
+    for folder in ledger.runs(arguments.run):
+        report = ledger.check(folder)
+        if folder.run_id == arguments.what:
+            _write_json(world, {"run": _as_json(report), "executions": report.receipts})
+            return 10 if report.objections else 0
+        if arguments.what in report.receipts:
+            faults = [one for one in report.objections if arguments.what in one.file]
+            receipt = report.receipts[arguments.what]
+            _write_json(world, {"receipt": receipt, "objections": [one.message for one in faults]})
+            return 10 if faults else 0
+        if arguments.what in folder.receipts():
+            message = "; ".join(one.message for one in report.objections if arguments.what in one.file)
+            raise SelectionError(f"the receipt {arguments.what} is not believed: {message}")
+    raise SelectionError(
+        f"there is no run and no execution {arguments.what}", remedy="`maestro receipts list --run ID` shows them"
+    )
+
+
+def _verify(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
+    reports = [ledger.check(folder) for folder in ledger.runs(arguments.run)]
+    objections = [one for report in reports for one in report.objections]
+    if arguments.format == "json":
+        runs = [_as_json(report) for report in reports]
+        _write_json(world, {"holds": not objections, "runs": runs, "not_proven": NOT_PROVEN})
+        return 10 if objections else 0
+    for report in reports:
+        word = "HOLDS" if not report.objections else "FAILS"
+        world.stdout.write(f"{word}  {report.run_id}  {_words(report)}\n")
+        for one in report.objections[:SHOWN]:
+            world.stdout.write(f"       {one.kind}: {visible(one.file)}: {visible(one.message)}\n")
+        if len(report.objections) > SHOWN:
+            world.stdout.write(f"       … and {len(report.objections) - SHOWN} more\n")
+    if not reports:
+        world.stdout.write(f"no runs in {ledger.store}\n")
+    count = sum(len(report.receipts) for report in reports)
+    rehearsed = sum(report.rehearsals for report in reports)
+    world.stdout.write(
+        f"{count} receipts of {len(reports)} runs believed, {rehearsed} of them rehearsals; "
+        f"{len(objections)} objection(s)\n{NOT_PROVEN}\n"
+    )
+    return 10 if objections else 0
+
+
+def _export(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
+    """A folder that somebody without this tool can check."""
+    target = world.cwd / arguments.what
+    folders = ledger.runs(arguments.run)
+    reports = [ledger.check(folder) for folder in folders]
+    objections = [one for report in reports for one in report.objections]
+    if target.exists():
+        raise UsageError("the folder is there already", where=str(arguments.what), remedy="name one that is not")
+    try:
+        (target / "keys").mkdir(parents=True)
+        for folder in folders:
+            for kind in ("sessions", "receipts", "segments", "logs"):
+                shutil.copytree(
+                    folder.path / kind, target / "runs" / folder.run_id / kind, ignore=shutil.ignore_patterns("*.tmp")
+                )
+        for key in ledger.trust.keys.values():
+            name = "".join(char if char.isalnum() or char in "-_." else "_" for char in key.id).lstrip(".")
+            (target / "keys" / f"{name or 'key'}.pem").write_text(key.pem.strip() + "\n")
+        (target / "README.md").write_text(_README)
+        (target / "verification.json").write_text(
+            json.dumps({"schema": SCHEMA, "runs": [_as_json(report) for report in reports]}, indent=2) + "\n"
+        )
+    except OSError as error:
+        raise ToolFailure(f"the export could not be written: {error.strerror}", where=str(target)) from error
+    world.stderr.write(f"exported {len(folders)} run(s) with {len(objections)} objection(s) to {arguments.what}\n")
+    return 10 if objections else 0
+
+
+_README = """\
+# Receipts
+
+`keys/` holds the public keys that maestro.yaml listed on the default branch when this was exported. A key that comes
+with what it is to prove, proves nothing: compare them with a copy you got from elsewhere.
+
+One receipt and the log it is about, in the folder of a run, with cosign 3:
+
+    cosign verify-blob-attestation --key ../../keys/KEY.pem --bundle receipts/ID.sigstore.json \\
+      --insecure-ignore-tlog --type urn:maestro-conductor:receipt:v1 logs/ID.1.log
+
+(`--insecure-ignore-tlog`: there is no entry in a public transparency log.)
+
+The same with openssl and python, without any of us:
+
+    python3 - receipts/ID.sigstore.json <<'END'
+    import base64, json, sys
+    envelope = json.load(open(sys.argv[1]))["dsseEnvelope"]
+    payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
+    open("pae", "wb").write(b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload))
+    open("sig", "wb").write(base64.b64decode(envelope["signatures"][0]["sig"]))
+    END
+    openssl dgst -sha256 -verify ../../keys/KEY.pem -signature sig pae
+    sha256sum logs/ID.1.log        # must be the first subject's digest in the payload
+
+`segments/` holds signed lists of all receipts of a run; the last one counts. `sessions/` holds what policy decided.
+`verification.json` is what `maestro receipts verify` said. Nothing here proves that no whole run is missing.
+"""
