@@ -160,6 +160,13 @@ def _packs(question: Question) -> Iterator[GovernedChange]:
             met.add(same.path)
         touched = [path for path in changed if _holds(pack, path) or (same is not None and _holds(same, path))]
         pending.difference_update(touched)
+        if same is None and not touched and isinstance(question.after, Settings) and _stands(question, pack):
+            # Its own files are as they were, so another of the change's files keeps it from being read.
+            beside = pack.path.rpartition("/")[0] + "/"
+            touched = [path for path in changed if path.startswith(beside)]
+            pending.difference_update(touched)
+            yield _pack_removed(question, pack, touched)
+            continue
         if not touched and not settings_touched:
             continue
         if same is None:
@@ -188,6 +195,11 @@ def _packs(question: Question) -> Iterator[GovernedChange]:
             PACK_CHANGED, f"pack {pack.name} is added", _changed(question, paths[0]), f"Pack/{pack.name}", paths
         )
     yield from _unreadable_packs(question, pending)
+
+
+def _stands(question: Question, pack: Pack) -> bool:
+    """Whether the head has the pack's files; a branch that was cut before it was added has not."""
+    return any(f"{pack.path.rstrip('/')}/{name}" in question.change.head.entries for name in pack.modules)
 
 
 def _unreadable_packs(question: Question, pending: set[str]) -> Iterator[GovernedChange]:

@@ -251,8 +251,9 @@ def test_a_pack_that_takes_another_name_is_still_the_same_pack() -> None:
 
 def test_a_second_pack_of_the_same_name_is_found() -> None:
     twin = REPLICAS.replace("mode: enforce", "mode: shadow")
-    found = judge({"policy/packs/a-twin/twin.rego": twin})
-    assert found and all(finding.blocks for finding in found)
+    finding = one({"policy/packs/a-twin/twin.rego": twin})
+    assert (finding.rule, finding.mode) == ("mc.governance/pack_removed", "enforce")
+    assert "is that of policy/packs/a-twin as well" in finding.message
 
 
 def test_a_comment_in_the_settings_changes_nothing() -> None:
