@@ -10,12 +10,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gates import catalogue
-from gates.assemble import Assembled, assemble
+from gates.assemble import CONFIG_FILE, Assembled, assemble
 from gates.harness import run_gates
 from gates.scene import ExtraInput
 from maestro import __version__
 from maestro.change import ChangeSet, open_change
-from maestro.errors import SelectionError, ToolFailure, UsageError
+from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
 from maestro.github_event import read_event
 from maestro.progress import Progress, wanted
 from maestro.report.model import Report
@@ -96,7 +96,7 @@ def check(
         MaestroError: nothing could be judged at all; errors of single gates are verdicts.
     """
     gates = catalogue.load(arguments.gate)
-    change = open_change(repository, selection)
+    change = open_change(repository, selection, default_branch=_default_branch(repository))
     judge = Judge(arguments.engine, world)
     assembled = assemble(
         change,
@@ -135,6 +135,16 @@ def check(
 def exit_code(report: Report) -> int:
     """A preview announces and never stops anybody; otherwise the report's own."""
     return 0 if report.preview else report.exit_code
+
+
+def _default_branch(repository: Repository) -> str | None:
+    """What maestro.yaml on the disk calls it. It only helps to find the target; it decides nothing."""
+    from maestro.config import load_config
+
+    try:
+        return load_config(CONFIG_FILE, (repository.root / CONFIG_FILE).read_bytes()).default_branch
+    except (OSError, MaestroError):
+        return None
 
 
 def _extra_input(world: World, text: str) -> ExtraInput:

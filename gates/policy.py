@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from maestro.documents.reading import RawDocument, read
-from maestro.patterns import compile_patterns
-
 from gates.scene import CouldNotJudge, Scene
 from maestro.documents import Document
+from maestro.documents.reading import RawDocument, read
 from maestro.errors import MaestroError
 from maestro.findings import Finding, Fix, GateResult, Location, Rule, Skipped, result_of
+from maestro.patterns import compile_patterns
 
 if TYPE_CHECKING:
     from maestro.documents.json_value import Json
-
     from policy.decide import Decision, Reason
     from policy.pack import Pack, PackProblem
 
@@ -133,7 +131,7 @@ def _only_repairs(scene: Scene) -> bool:
 
 def _problem(problem: PackProblem, repairing: bool, tally: _Tally) -> None:
     if problem.rule.mode == "enforce":
-        # A pack that cannot be loaded does not judge; were that a finding, it would count as one the target already has.
+        # A pack that cannot be loaded does not judge; as a finding it would count as one the target already has.
         if repairing:
             tally.broken[problem.pack] = problem.message
         else:
@@ -342,7 +340,7 @@ def _broken_after_merge(scene: Scene) -> Iterator[Finding]:
         if pack.digest in digests:
             continue
         [decision] = scene.decide(pack, [{}])
-        if decision.error is not None and decision.kind in ("compile", "unsupported", "missing"):
+        if decision.error is not None and decision.error_kind in ("compile", "unsupported"):
             yield BROKEN_AFTER_MERGE.finding(
                 f"the pack {pack.name} as changed here cannot judge: {decision.error}",
                 pack.location,

@@ -14,7 +14,7 @@ from typing import Any
 
 from maestro import canonical_json
 from maestro.findings import Mode
-from policy.engines.engine import UNDEFINED, Answer, Broken, Engine
+from policy.engines.engine import UNDEFINED, Answer, Broken, BrokenKind, Engine
 from policy.pack import Pack, PackRule
 
 _RULE_MEMBER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
@@ -50,6 +50,8 @@ class Decision:
     pack_digest: str
     input_digest: str
     error: str | None = None
+    error_kind: BrokenKind | None = None
+    """What kind of error it is where the engine said so; ``compile`` and ``unsupported`` speak of the pack itself."""
     remedy: str | None = None
     passes: int = 0
     excepted: tuple[str, ...] = ()
@@ -101,6 +103,7 @@ def _decision(pack: Pack, value: Any, answer: Answer, engine: str) -> Decision: 
         pack_digest=pack.digest,
         input_digest=digest,
         error=error_text,
+        error_kind=answer.kind if isinstance(answer, Broken) else None,
         remedy=remedy,
         passes=outcome.passes,
         excepted=tuple(outcome.excepted),
