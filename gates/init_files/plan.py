@@ -100,8 +100,8 @@ def _judging(found: Survey) -> tuple[tuple[ConftestPolicy, ...], list[str]]:
     notes = []
     if found.unmatched:
         notes.append(
-            f"{found.unmatched} Kubernetes files lie too scattered among templates and other files for a pattern: "
-            "add them to `match` in maestro.yaml yourself"
+            f"{found.unmatched} more Kubernetes files lie too scattered among templates to propose patterns for: "
+            "add what you want judged to `match` in maestro.yaml"
         )
     if not found.policies:
         return (), notes

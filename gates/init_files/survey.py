@@ -158,30 +158,32 @@ def _patterns(good: set[str], yaml: frozenset[str], odd: set[str]) -> tuple[tupl
     def below(folder: str) -> set[str]:
         return {path for path in yaml if _below(path, folder)}
 
-    out: list[str] = []
-    lost = 0
+    out: dict[str, int] = {}
+    """Pattern to how many files it is for."""
+
+    def propose(prefix: str, files: set[str]) -> None:
+        for suffix in _suffixes(files):
+            out[f"{prefix}*{suffix}"] = sum(path.endswith(suffix) for path in files)
+
     waiting = [""]
     while waiting:
         folder = waiting.pop()
         inside = below(folder) if folder else set(yaml)
         if not inside & good:
             continue
-        if folder and _GLOB_SIGNS & set(folder):
-            lost += len(inside & good)
+        if _GLOB_SIGNS & set(folder):
             continue
         if folder and not inside & odd:
-            out.extend(f"{folder}/**/*{suffix}" for suffix in _suffixes(inside & good))
+            propose(f"{folder}/**/", inside & good)
             continue
         here = files_in[folder]
         if folder and not here & odd and here & good:
-            out.extend(f"{folder}/*{suffix}" for suffix in _suffixes(here & good))
+            propose(f"{folder}/", here & good)
         else:
-            out.extend(path for path in here & good if not _GLOB_SIGNS & set(path))
-            lost += sum(1 for path in here & good if _GLOB_SIGNS & set(path))
+            out |= {path: 1 for path in here & good if not _GLOB_SIGNS & set(path)}
         waiting.extend(children[folder])
-    if len(out) > PATTERNS_LIMIT:
-        return (), len(good)
-    return tuple(sorted(out)), lost
+    chosen = sorted(out, key=lambda pattern: (-out[pattern], pattern))[:PATTERNS_LIMIT]
+    return tuple(sorted(chosen)), len(good) - sum(out[pattern] for pattern in chosen)
 
 
 def _suffixes(paths: Iterable[str]) -> list[str]:

@@ -1,12 +1,12 @@
 """Patterns match what they are for, and only that; policies are found as conftest would load them."""
 
-import re
 from collections.abc import Mapping
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gates.init_files.survey import ConftestPolicy, Survey, is_old, survey
+from maestro.patterns import matches
 
 SERVICE = b"apiVersion: v1\nkind: Service\n"
 TEMPLATE = b"apiVersion: v1\nkind: {{ x }}\n"
@@ -18,12 +18,6 @@ V0 = b'package main\n\ndeny[msg] {\n  input.x\n  msg := "no"\n}\n'
 
 def look(files: Mapping[str, bytes]) -> Survey:
     return survey(files, lambda paths: {path: files[path] for path in paths})
-
-
-def matches(pattern: str, path: str) -> bool:
-    """Gitignore's meaning of the two signs that patterns here are made of, written down once more."""
-    expression = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
-    return re.fullmatch(expression, path) is not None
 
 
 segments = st.sampled_from(["k8s", "apps", "a", "b", "deep", "odd[1]", ".hidden"])
@@ -58,10 +52,11 @@ def test_templates_split_a_pattern() -> None:
     assert found.patterns == ("deploy/*.yaml", "deploy/prod/**/*.yml")
 
 
-def test_too_scattered_files_are_counted_instead() -> None:
-    files = {f"d{n}/a.yaml": SERVICE for n in range(30)}
+def test_the_largest_folders_get_the_patterns_and_the_rest_is_counted() -> None:
+    files = {f"d{n}/a.yaml": SERVICE for n in range(30)} | {"d29/b.yaml": SERVICE}
     found = look(files)
-    assert (found.patterns, found.unmatched) == ((), 30)
+    assert (len(found.patterns), found.unmatched) == (20, 10)
+    assert "d29/**/*.yaml" in found.patterns
 
 
 def test_a_folder_taken_by_other_files_is_foreign() -> None:
