@@ -16,8 +16,9 @@ from gates.approvals import (
     codeowners_of,
     people,
 )
-from gates.governed_changes import RULES as CHANGE_RULES
-from gates.governed_changes import GovernedChange, Question, governed_changes
+from gates.governed.changes import governed_changes
+from gates.governed.question import GovernedChange, Question
+from gates.governed.rules import RULES as CHANGE_RULES
 from gates.scene import Scene
 from gates.ssh_signatures import Signer, listed
 from maestro.codeowners import Codeowners, canonical_owner
@@ -80,7 +81,7 @@ def approvers_at(policy: Snapshot, needed: int) -> Approvers:
 
 
 def question_of(scene: Scene) -> Question:
-    """What is asked of ``governed_changes``."""
+    """What is asked of ``gates.governed.changes``."""
     # A repair of an unreadable target is judged by its own settings, which are no measure for themselves.
     comparable = scene.settings.snapshot is scene.change.policy
     return Question(

@@ -25,7 +25,8 @@ from gates.approvals import (
 )
 from gates.assemble import assemble
 from gates.governance import Approvers, approvers_at, question_of
-from gates.governed_changes import GovernedChange, governed_changes
+from gates.governed.changes import governed_changes
+from gates.governed.question import GovernedChange
 from gates.ssh_signatures import agent_keys, fingerprint_of, plain_principal, public_key_of, sign
 from maestro.change import ChangeSet, open_change
 from maestro.errors import ToolFailure, UsageError
