@@ -292,6 +292,8 @@ class _Loader:
             given.setdefault(key, (value, Location(CONFIG_PATH)))
             if key == "mode":
                 given[key] = (value, given[key][1])
+        # As conftest does by default: policies written for it give what it gives.
+        builtin_errors = ("undefined", "strict") if entry.namespace else ("strict", "undefined")
         return _Settings(
             mode=cast("Mode", self._one_of(given, "mode", ("enforce", "warn", "shadow"), pack_rules.MODE)),
             owner=self._text(given, "owner"),
@@ -300,7 +302,7 @@ class _Loader:
             rego_version=cast(RegoVersion, self._one_of(given, "rego", ("v1", "v0"), pack_rules.METADATA)),
             builtin_errors=cast(
                 Literal["strict", "undefined"],
-                self._one_of(given, "builtin_errors", ("strict", "undefined"), pack_rules.METADATA),
+                self._one_of(given, "builtin_errors", builtin_errors, pack_rules.METADATA),
             ),
             title=title,
             location=location,

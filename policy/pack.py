@@ -52,7 +52,8 @@ class Pack:
     digest: str
     location: Location
     conftest_style: bool = False
-    """Written for conftest and named by an entry of maestro.yaml: its helpers may live in other packages."""
+    """Written for conftest and named by an entry of maestro.yaml: its helpers may live in other packages, and errors
+    inside builtins are undefined unless its METADATA says ``builtin_errors: strict``."""
     decides: bool = False
     """It answers ``decision``."""
     exceptions: bool = False

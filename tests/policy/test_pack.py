@@ -299,7 +299,10 @@ def test_a_rule_is_never_stricter_than_its_pack(pack_mode: Mode, rule_mode: Mode
 
 @given(st.text(max_size=60), st.text(alphabet="METADA: #\ncustommodewarn[]{}package p\tdeny", max_size=80))
 def test_any_text_loads_or_is_a_problem(one: str, other: str) -> None:
-    files = {"policy/packs/p/a.rego": one.encode("utf-8", "surrogatepass"), "policy/packs/p/b.rego": other}
+    files: dict[str, str | bytes] = {
+        "policy/packs/p/a.rego": one.encode("utf-8", "surrogatepass"),
+        "policy/packs/p/b.rego": other,
+    }
     found = load(files)
     assert found.packs or blocking(found.problems)
 

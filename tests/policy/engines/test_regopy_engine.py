@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.engines.engine import UNDEFINED, Answer, Broken, Values
+from policy.engines.regopy_engine import RegopyEngine, RegopyLimits, refusal
+from tests.policy.engines.conftest_here import program
+
+
+def ask(rego: str, inputs: list[Any], *entrypoints: str, **options: Any) -> list[Answer]:
+    limits = options.pop("limits", RegopyLimits(seconds=2))
+    engine = RegopyEngine("get conftest", proven_only=False, limits=limits)
+    return engine.evaluate(program(rego, *entrypoints, **options), inputs)
+
+
+def kinds(answers: list[Answer]) -> list[str | None]:
+    return [answer.kind if isinstance(answer, Broken) else None for answer in answers]
+
+
+def test_values_and_undefined() -> None:
+    rego = 'package t\nimport rego.v1\ndeny contains "x" if input.a\nb := input.b\nprinted := 1 if print("noise")\n'
+    assert ask(rego, [{"a": 1}, {"b": [2**53 + 1]}], "b", "deny", "printed") == [
+        Values((UNDEFINED, ["x"], 1)),
+        Values(([2**53 + 1], [], 1)),
+    ]
+
+
+def test_only_proven_programs_are_answered() -> None:
+    asked = program("package t\nimport rego.v1\ndeny := 1\n", "deny")
+    (answer,) = RegopyEngine("get conftest").evaluate(asked, [{}])
+    assert isinstance(answer, Broken)
+    assert (answer.kind, answer.remedy) == ("unsupported", "get conftest")
+
+
+def test_what_breaks_breaks_alone() -> None:
+    rego = 'package t\nimport rego.v1\ndeny contains "late" if time.parse_rfc3339_ns(input.ttl) < 5\n'
+    inputs = [{}, {"ttl": "garbage"}, {"s": "\u00e9"}, {"s": 'a"'}, {"s": "a\nb"}, {"\\": 1}, {}]
+    assert kinds(ask(rego, inputs, "deny")) == [None, "builtin", *["unsupported"] * 4, None]
+
+
+def test_deep_input_never_reaches_it() -> None:
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    assert kinds(ask("package t\nimport rego.v1\nx := input", [deep, {"a": deep}, 1], "x")) == ["unsupported"] * 2 + [
+        None
+    ]
+
+
+def test_crashes_and_endless_rules_cost_their_input_only() -> None:
+    """A regex of regopy's that backtracks for minutes, and the next input is answered by a new worker."""
+    rego = 'package t\nimport rego.v1\nx if regex.match("^(a+)+$", input.s)\n'
+    begun = time.monotonic()
+    answers = ask(rego, [{"s": "aa"}, {"s": "a" * 40 + "b"}, {"s": "aa"}], "x", limits=RegopyLimits(seconds=1))
+    assert time.monotonic() - begun < 10
+    assert isinstance(answers[1], Broken)
+    assert answers[1].kind in ("timeout", "crash")
+    assert answers[0] == answers[2] == Values((True,))
+
+
+def test_memory_is_limited() -> None:
+    rego = "package t\nimport rego.v1\nx := count(numbers.range(1, input.n))\n"
+    answers = ask(rego, [{"n": 3}, {"n": 100000000}, {"n": 4}], "x", limits=RegopyLimits(seconds=20, memory=300 << 20))
+    assert kinds(answers) == [None, "memory", None]
+
+
+def test_after_many_crashes_the_rest_is_not_asked() -> None:
+    rego = 'package t\nimport rego.v1\nx if regex.match("^(a+)+$", input.s)\n'
+    limits = RegopyLimits(seconds=0.5, crashes=2)
+    answers = ask(rego, [{"s": "a" * 40 + "b"}] * 5, "x", limits=limits)
+    assert None not in kinds(answers)
+
+
+def test_what_does_not_build() -> None:
+    answers = ask("package t\nimport rego.v1\nx contains y z\n", [{}, {}], "x")
+    assert kinds(answers) == ["compile", "compile"]
+    assert kinds(ask("package t\nx[y] { y = 1 }", [{}], "x", v0=True)) == ["unsupported"]
+
+
+def test_nothing_of_our_environment_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANTED", "value")
+    (answer,) = ask("package t\nimport rego.v1\nx := opa.runtime().env\n", [{}], "x")
+    assert "PLANTED" not in str(answer)
+
+
+PLAIN = st.text(alphabet="abc XYZ-_./:@#'{}[]", max_size=6)
+
+
+@given(st.lists(st.dictionaries(PLAIN, PLAIN | st.integers() | st.none()), max_size=3))
+def test_plain_inputs_are_not_refused(value: Any) -> None:
+    assert refusal(value, 200) is None
+
+
+@given(
+    st.text(min_size=1).filter(lambda text: not text.isascii() or '"' in text or "\\" in text or not text.isprintable())
+)
+def test_everything_else_is(text: str) -> None:
+    assert refusal({"a": [text]}, 200)
+    assert refusal({text: 1}, 200)
