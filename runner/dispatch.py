@@ -113,12 +113,15 @@ class Dispatcher:
         driver: Driver,
     ) -> Summary:
         by_id = {execution.id: execution for execution in executions}
+        there = self.folder.receipts()
         digests: dict[str, str] = {}
         outcomes: list[str] = []
         endings: list[tuple[Execution, Ending]] = []
         for ending in driver.execute(executions, session=number):
             execution = by_id[ending.execution_id]
-            data = self._receipt(execution, ending, sessions)
+            data = self._kept(execution, ending) if execution.id in there else None
+            if data is None:
+                data = self._signed(execution, ending, sessions)
             digests[f"receipts/{execution.id}{SUFFIX}"] = segment.sha256(data)
             outcomes.append(ending.last.outcome)
             endings.append((execution, ending))
@@ -127,11 +130,8 @@ class Dispatcher:
         closed = self._close(digests, outcomes, denied, len(executions) - len(endings), sessions[number])
         return Summary(self.folder.run_id, closed, resumed=number > 1, endings=endings)
 
-    def _receipt(self, execution: Execution, ending: Ending, sessions: dict[int, Session]) -> bytes:
-        """The execution's receipt: the one that lies there if it is whole, else a new one."""
-        there = self.folder.receipt(execution.id)
-        if there is not None and self._holds(there, execution, ending):
-            return there
+    def _signed(self, execution: Execution, ending: Ending, sessions: dict[int, Session]) -> bytes:
+        """A new receipt, written."""
         started_in = sessions.get(ending.last.session)
         if started_in is None:
             raise BadEvidence(f"{execution.id} was started in session {ending.last.session}, of which nothing is left")
@@ -141,18 +141,24 @@ class Dispatcher:
         store.write(self.folder.receipt_path(execution.id), data, replace=True)
         return data
 
-    def _holds(self, data: bytes, execution: Execution, ending: Ending) -> bool:
+    def _kept(self, execution: Execution, ending: Ending) -> bytes | None:
+        """The receipt that an earlier dispatch wrote, if it is whole.
+
+        Raises:
+            BadEvidence: it is believed, and tells another story than log and journal do now.
+        """
+        data = self.folder.receipt(execution.id)
         try:
-            found = receipt.read(data, self.trust, run_id=self.folder.run_id, execution=execution.id)
+            found = receipt.read(data or b"", self.trust, run_id=self.folder.run_id, execution=execution.id)
         except BadEvidence:
-            return False  # torn when the disk was full, or meddled with: what is known of the ending makes a new one
+            return None  # torn when the disk was full, or meddled with: what is known of the ending makes a new one
         if found.statement.predicate["attempts"] != [attempt.to_json() for attempt in ending.attempts]:
             raise BadEvidence(
                 f"a log or journal of {execution.id} was changed after its receipt was signed",
                 where=str(self.folder.receipt_path(execution.id)),
                 remedy="see `maestro receipts verify`; the receipt is left as it is",
             )
-        return True
+        return data
 
     def _close(
         self, digests: dict[str, str], outcomes: list[str], denied: tuple[str, ...], missing: int, current: Session

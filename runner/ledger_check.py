@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from maestro.canonical_json import digest
 from maestro.errors import MaestroError
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust
@@ -180,7 +179,7 @@ class _Check:
             yield error.message
             return
         decisions = manifest["decisions"]
-        if said["decisions"] != [digest(one) for one in decisions] or not decisions:
+        if said["decisions"] != found.decision_digests(manifest["subject"]) or not decisions:
             yield "it does not cite the decisions that were made about its manifest"
         if said["manifest"].get("digest") != manifest["digest"] or said.get("placement") != manifest["placement"]:
             yield "its manifest or placement is not the one that was decided about"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from maestro import __version__
@@ -157,9 +158,13 @@ class Session:
                 return found
         raise BadEvidence(f"session {self.number} decided nothing about {subject}")
 
+    @cached_property
+    def _digests(self) -> dict[str, list[str]]:
+        return {one["subject"]: [digest(said) for said in one["decisions"]] for one in self.predicate["manifests"]}
+
     def decision_digests(self, subject: str) -> list[str]:
         """The digests of the decisions about one manifest."""
-        return [digest(one) for one in self.manifest(subject)["decisions"]]
+        return self._digests[subject]
 
 
 def made_at(said: Statement) -> dt.datetime:

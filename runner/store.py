@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 
 from maestro.errors import ToolFailure
 
@@ -36,9 +35,9 @@ def write(path: Path, data: bytes, *, replace: bool = False, durable: bool = Fal
         FileExistsError: it is there already (without ``replace``); only one of several writers succeeds.
         ToolFailure: the disk is full, read-only or broken.
     """
-    temporary = f"{path}.{token_hex(4)}.tmp"
+    temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
             view = memoryview(data)
             while view:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from gates.checking import Judge
 from gates.merged_manifests import Merged, by_name, changed, open_merged, require_unchanged
 from maestro import __version__
 from maestro.errors import MaestroError, ToolFailure, UsageError
@@ -30,6 +29,7 @@ from runner.session import BreakGlass, Facts, Planned
 if TYPE_CHECKING:
     from gates.approvals import Approval
     from maestro.documents.document import Document
+    from policy.engines.engine import Engine
     from runner.dispatch import Summary
     from runner.drivers.local import LocalDriver
 
@@ -130,8 +130,10 @@ def _prepare(
     if not documents:
         return None
     require_unchanged(merged, documents)
-    judge = Judge(arguments.engine, world)
-    planned = [_plan(document, merged, judge, world) for document in documents]
+    from policy.engines.choose import choose
+
+    engine = choose(arguments.engine, world.environ)
+    planned = [_plan(document, merged, engine, world) for document in documents]
     _refuse_placements(arguments, planned)
     verdict = _verdict(arguments, world, repository, merged, trust, verdict_for)
     glass = _break_glass(arguments, world, repository, merged, planned, verdict)
@@ -146,7 +148,7 @@ def _prepare(
         policy_revision=merged.policy_revision,
         verdict_digest=verdict.digest,
         verdict_allowed=verdict.allowed,
-        engine=judge.engine.version if judge.engine is not None else verdict.engine,
+        engine=engine.version,
         driver="local",
         rehearsal=arguments.rehearse,
         approvals=[_approval_json(one) for one in _approvals_of_merge(world, repository, merged)],
@@ -200,12 +202,13 @@ def _changed(world: World, repository: Repository, merged: Merged) -> list[Docum
     return changed(merged, repository.snapshot(before))
 
 
-def _plan(document: Document, merged: Merged, judge: Judge, world: World) -> Planned:
+def _plan(document: Document, merged: Merged, engine: Engine, world: World) -> Planned:
     """Ask every pack of the tip that judges manifests.
 
     Raises:
         ToolFailure: a pack cannot be loaded, so nobody knows what it would say.
     """
+    from policy.decide import decide
     from policy.simulation import Subject, inputs_of
 
     task_of(document)
@@ -225,7 +228,7 @@ def _plan(document: Document, merged: Merged, judge: Judge, world: World) -> Pla
         inputs = inputs_of(pack, subject, pools, world.now(), named=False)
         if not inputs:
             continue
-        said = judge(pack, inputs)
+        said = decide(pack, inputs, engine)
         decisions += said
         if pack.input == "placement-request":
             placing += said

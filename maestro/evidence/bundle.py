@@ -18,20 +18,12 @@ from maestro.evidence.types import BUNDLE
 
 def to_bytes(envelope: Envelope) -> bytes:
     """The bundle as one line of JSON with a newline at its end."""
-    return (
-        dumps(
-            {
-                "mediaType": BUNDLE,
-                "verificationMaterial": {"publicKey": {"hint": envelope.key_id}},
-                "dsseEnvelope": {
-                    "payload": base64.b64encode(envelope.payload).decode("ascii"),
-                    "payloadType": envelope.payload_type,
-                    # no keyid: cosign would compare it with its own name for the key and find no match
-                    "signatures": [{"sig": base64.b64encode(envelope.signature).decode("ascii")}],
-                },
-            }
-        )
-        + b"\n"
+    # no keyid beside sig: cosign would compare it with its own name for the key and find no match
+    return b'{"dsseEnvelope":{"payload":"%b","payloadType":%b,"signatures":[{"sig":"%b"}]},%b}\n' % (
+        base64.b64encode(envelope.payload),
+        dumps(envelope.payload_type),
+        base64.b64encode(envelope.signature),
+        b'"mediaType":%b,"verificationMaterial":{"publicKey":{"hint":%b}}' % (dumps(BUNDLE), dumps(envelope.key_id)),
     )
 
 

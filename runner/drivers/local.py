@@ -30,6 +30,7 @@ from runner.drivers.local_slots.journal import Journal
 from runner.drivers.local_slots.proc import boot_id
 from runner.execution import Attempt, Ending, Execution, Log, Task
 
+_SMALL = 64 << 10
 LOG_LIMIT = 64 << 20
 """Bytes kept of the beginning of a log; of what goes beyond it only the last 64 KiB stay."""
 GRACE_SECONDS = 5.0
@@ -354,13 +355,17 @@ class LocalDriver:
         path = self._log_path(execution_id, number)
         try:
             with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                size = file.tell()
+                first = file.read(_SMALL)
+                hasher = hashlib.sha256(first)
+                size = len(first)
+                while len(first) == _SMALL and (more := file.read(_SMALL)):
+                    hasher.update(more)
+                    size += len(more)
         except OSError as error:
             raise ToolFailure(
                 f"the log of an ended execution cannot be read: {error.strerror}", where=str(path)
             ) from error
-        return Log(f"logs/{path.name}", digest, size, dropped)
+        return Log(f"logs/{path.name}", hasher.hexdigest(), size, dropped)
 
 
 def _wait_for_strays(execution_id: str, deadline: int) -> None:

@@ -41,7 +41,6 @@ class Scratch:
 
     def _is_clean(self) -> bool:
         try:
-            complete = sorted(os.listdir(self._root)) == ["home", "tmp"]
-            return complete and not os.listdir(self.home) and not os.listdir(self.tmp)
+            return not os.listdir(self.home) and not os.listdir(self.tmp)
         except OSError:
             return False
