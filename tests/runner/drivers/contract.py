@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from maestro.errors import UsageError
+from policy.placement import Placement
 from runner.drivers.driver import Driver
-from runner.execution import Ending, Execution, Placement, Task, executions_of
+from runner.execution import Ending, Execution, Task, executions_of
 
 RUN = "run-1"
 
