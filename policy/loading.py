@@ -125,6 +125,8 @@ class _Loader:
         own = [module for module in modules if ".".join(module.text.package or ()) == namespace]
         settings = self._settings(own)
         rules = self._rules(own, settings.mode)
+        if not self.entry.namespace:
+            self._never_asked(modules, own)
         names = {head.name for module in own for head in module.heads if head.shape != "function"}
         data = self._data()
         if not rules and "decision" not in names:
@@ -362,6 +364,15 @@ class _Loader:
                 if head.shape != "function":
                     bodies.setdefault(head.name, []).append((module, head, by_head.get(id(head))))
         return tuple(self._rule(name, found, pack_mode) for name, found in bodies.items())
+
+    def _never_asked(self, modules: list[_Module], own: list[_Module]) -> None:
+        """Rules in a package below the pack's own: they look as if they judged, and only the namespace is asked."""
+        for module in modules:
+            for head in module.heads if module not in own else ():
+                if _RULE_NAME.match(head.name) and head.shape != "function":
+                    package = ".".join(module.text.package or ())
+                    message = f"{head.name} stands in the helper package {package}, whose rules are never asked for"
+                    self._problem(pack_rules.RULE_NAME, message, Location(module.path, head.line, head.column))
 
     def _rule(self, name: str, found: list[tuple[_Module, Head, Annotation | None]], pack_mode: Mode) -> PackRule:
         kind, _, suffix = name.partition("_")

@@ -37,7 +37,7 @@ NO_DECISION = Rule(
 METADATA = Rule(
     "mc.policy/metadata",
     "A METADATA block says something OPA and Maestro understand",
-    "correct the block: docs/how-to/write-a-rule.md shows a whole one",
+    "correct the block: `# METADATA` in column 1, then YAML with title and custom {mode, owner, input}",
 )
 MODE = Rule(
     "mc.policy/mode",

@@ -188,6 +188,18 @@ def test_a_package_outside_of_the_namespace() -> None:
         assert load(files, entry).packs == ()
 
 
+def test_rules_in_a_helper_package_are_never_asked_for() -> None:
+    files = {
+        "policy/packs/p/p.rego": "package p\ndeny contains 1",
+        "policy/packs/p/q.rego": "package p.lib\ndeny contains 1\ndeny_help(x) := 1",
+    }
+    assert blocking(load(files).problems) == [
+        ("mc.policy/rule_name", "deny stands in the helper package p.lib, whose rules are never asked for")
+    ]
+    entry = "[{path: 'policy/packs/p', namespace: p, match: ['x']}]"
+    assert blocking(load(files, entry).problems) == [], "conftest's namespaces may lie below each other"
+
+
 def test_two_packs_with_one_namespace_both_stay_silent_and_it_is_said() -> None:
     files = {
         "policy/packs/a/p.rego": "package p\ndeny contains 1",

@@ -132,6 +132,12 @@ def test_results_larger_than_can_be_held() -> None:
     assert kinds(answers) == [None, "memory", None]
 
 
+def test_memory_is_limited() -> None:
+    rego = "package t\nx := count(numbers.range(1, input.n))\n"
+    answers = ask(rego, [{"n": 3}, {"n": 50000000}, {"n": 4}], "x", limits=Limits(memory_kib=1 << 20, base_seconds=20))
+    assert kinds(answers) == [None, "memory", None]
+
+
 def test_what_prints_without_end_is_not_heard() -> None:
     rego = 'package t\ndeny contains "x" if { some i in numbers.range(1, 2000); print(i, "%s"); i == 2000 }\n' % (
         "x" * 500
