@@ -62,6 +62,9 @@ class Dispatcher:
         self.trust.require(self.signer.key_id, self.now())
         going = [one for one in planned if one.denied is None or facts.break_glass is not None]
         executions = [execution for one in going for execution in one.executions(self.folder.run_id)]
+        held_back = [
+            execution for one in planned if one not in going for execution in one.executions(self.folder.run_id)
+        ]
         self.folder.create()
         with self.folder.lock(self.waiting):
             sessions = self._sessions(facts, planned)
@@ -75,7 +78,7 @@ class Dispatcher:
             signed = sign_statement(said, self.signer)
             self.folder.add_numbered("sessions", number, signed)
             sessions[number] = session.read(signed, self.trust, self.folder.run_id, number)
-            return self._execute(executions, sessions, number, planned, driver)
+            return self._execute(executions, held_back, sessions, number, planned, driver)
 
     def _sessions(self, facts: Facts, planned: Sequence[Planned]) -> dict[int, Session]:
         sessions = {}
@@ -107,27 +110,36 @@ class Dispatcher:
     def _execute(
         self,
         executions: Sequence[Execution],
+        held_back: Sequence[Execution],
         sessions: dict[int, Session],
         number: int,
         planned: Sequence[Planned],
         driver: Driver,
     ) -> Summary:
-        by_id = {execution.id: execution for execution in executions}
-        there = self.folder.receipts()
         digests: dict[str, str] = {}
         outcomes: list[str] = []
+        open_: dict[str, Execution] = {}
+        there = self.folder.receipts()
+        for execution in (*executions, *held_back):
+            kept = self._kept(execution) if execution.id in there else None
+            if kept is None:
+                open_[execution.id] = execution
+            else:
+                digests[f"receipts/{execution.id}{SUFFIX}"] = segment.sha256(kept[0])
+                outcomes.append(kept[1])
         endings: list[tuple[Execution, Ending]] = []
-        for ending in driver.execute(executions, session=number):
-            execution = by_id[ending.execution_id]
-            data = self._kept(execution, ending) if execution.id in there else None
-            if data is None:
-                data = self._signed(execution, ending, sessions)
+        # Denied by now, but a session before may have started some of it: that must not go without a receipt.
+        denied_now = {execution.id for execution in held_back}
+        for ending in driver.execute(list(open_.values()), session=number, start_nothing_of=denied_now):
+            execution = open_[ending.execution_id]
+            data = self._signed(execution, ending, sessions)
             digests[f"receipts/{execution.id}{SUFFIX}"] = segment.sha256(data)
             outcomes.append(ending.last.outcome)
             endings.append((execution, ending))
             self.ended(execution, ending)
         denied = tuple(one.task.subject for one in planned if one.denied is not None)
-        closed = self._close(digests, outcomes, denied, len(executions) - len(endings), sessions[number])
+        missing = set(open_) - denied_now - {execution.id for execution, _ in endings}
+        closed = self._close(digests, outcomes, denied, len(missing), sessions[number])
         return Summary(self.folder.run_id, closed, resumed=number > 1, endings=endings)
 
     def _signed(self, execution: Execution, ending: Ending, sessions: dict[int, Session]) -> bytes:
@@ -141,24 +153,18 @@ class Dispatcher:
         store.write(self.folder.receipt_path(execution.id), data, replace=True)
         return data
 
-    def _kept(self, execution: Execution, ending: Ending) -> bytes | None:
-        """The receipt that an earlier dispatch wrote, if it is whole.
+    def _kept(self, execution: Execution) -> tuple[bytes, str] | None:
+        """The receipt that an earlier dispatch signed, and its outcome: once signed, it is what happened.
 
-        Raises:
-            BadEvidence: it is believed, and tells another story than log and journal do now.
+        Whatever became of log or journal since, nobody signs another story; ``receipts verify`` tells the difference.
+        None for one that is torn (the disk was full) or not believed: log and journal make a new one.
         """
-        data = self.folder.receipt(execution.id)
+        data = self.folder.receipt(execution.id) or b""
         try:
-            found = receipt.read(data or b"", self.trust, run_id=self.folder.run_id, execution=execution.id)
+            found = receipt.read(data, self.trust, run_id=self.folder.run_id, execution=execution.id)
         except BadEvidence:
-            return None  # torn when the disk was full, or meddled with: what is known of the ending makes a new one
-        if found.statement.predicate["attempts"] != [attempt.to_json() for attempt in ending.attempts]:
-            raise BadEvidence(
-                f"a log or journal of {execution.id} was changed after its receipt was signed",
-                where=str(self.folder.receipt_path(execution.id)),
-                remedy="see `maestro receipts verify`; the receipt is left as it is",
-            )
-        return data
+            return None
+        return data, str(found.statement.predicate["outcome"])
 
     def _close(
         self, digests: dict[str, str], outcomes: list[str], denied: tuple[str, ...], missing: int, current: Session

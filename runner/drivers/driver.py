@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Protocol
 
 from policy.placement import Placement
@@ -27,7 +27,9 @@ class Driver(Protocol):
             ToolFailure: the engine cannot be reached.
         """
 
-    def execute(self, executions: Sequence[Execution], *, session: int) -> Iterator[Ending]:
+    def execute(
+        self, executions: Sequence[Execution], *, session: int, start_nothing_of: Set[str] = frozenset()
+    ) -> Iterator[Ending]:
         """Run each execution at most once, and yield each one's ending exactly once, in any order.
 
         Called again for the same run it yields what is known, waits for what still runs, starts what never started,
@@ -38,6 +40,8 @@ class Driver(Protocol):
         Args:
             executions: all those of the run.
             session: the number of the dispatch that starts them; comes back in each attempt.
+            start_nothing_of: ids of executions that may not start (any more): what became of those that had started
+                before is told all the same, of the others nothing.
 
         Raises:
             ToolFailure: the engine broke down; what is missing can be had by calling again.

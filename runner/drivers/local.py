@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -96,12 +96,18 @@ class LocalDriver:
             )
         return self._environ[variable]
 
-    def execute(self, executions: Sequence[Execution], *, session: int) -> Iterator[Ending]:
+    def execute(
+        self, executions: Sequence[Execution], *, session: int, start_nothing_of: Set[str] = frozenset()
+    ) -> Iterator[Ending]:
         """See ``Driver.execute``."""
         waiting = {execution.id: execution for execution in executions}
         list(self._journals.read())
         yield from self._known(waiting)
         yield from self._left_over(waiting, session)
+        for execution_id in start_nothing_of & set(waiting):
+            execution = waiting.pop(execution_id)
+            if self._next_attempt(execution) > 1:
+                yield self._told(execution, self._next_attempt(execution) - 1)
         if waiting and not self._cancelled:
             yield from self._run(waiting, session)
 
@@ -325,6 +331,10 @@ class LocalDriver:
         last = self._journals.seen.get((execution.id, number))
         if last is None or last.end is None:
             return None
+        return self._told(execution, number)
+
+    def _told(self, execution: Execution, number: int) -> Ending:
+        """It ended with attempt ``number``."""
         attempts = tuple(self._attempt(execution.id, attempt) for attempt in range(1, number + 1))
         self._logs[execution.id] = [attempt.log for attempt in attempts if attempt.log is not None]
         return Ending(execution.id, attempts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 from maestro.evidence.signer import Signer
@@ -88,7 +88,9 @@ class NoDriver:
     def provision(self, placement: Placement | None, executions: Sequence[Execution]) -> None:
         raise AssertionError("nothing may be provisioned")
 
-    def execute(self, executions: Sequence[Execution], *, session: int) -> Iterator[Ending]:
+    def execute(
+        self, executions: Sequence[Execution], *, session: int, start_nothing_of: Set[str] = frozenset()
+    ) -> Iterator[Ending]:
         raise AssertionError("nothing may be executed")
 
     def cancel(self) -> None:

@@ -158,6 +158,15 @@ class DriverContract:
         assert {attempt.session for ending in endings.values() for attempt in ending.attempts} == {1, 2}
         assert (self.marks / "n").read_text() == "x\n" * 40
 
+    def test_what_may_not_start_is_told_only_as_far_as_it_ran_before(self) -> None:
+        executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", f"echo x >> {self.marks}/n")), 4))
+        self.execute(executions[:2])
+        driver = self.driver(self.folder, self.environ)
+        held = {execution.id for execution in executions}
+        endings = list(driver.execute(executions, session=2, start_nothing_of=held))
+        assert {ending.execution_id for ending in endings} == {execution.id for execution in executions[:2]}
+        assert (self.marks / "n").read_text() == "x\n" * 2
+
     def test_cancelling_ends_what_runs_and_starts_nothing_more(self) -> None:
         executions = list(
             executions_of(RUN, Task("Manifest/a", ("sh", "-c", f"echo x >> {self.marks}/n; sleep 60")), 40)
