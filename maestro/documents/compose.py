@@ -155,6 +155,8 @@ def compose(
             if event.anchor is not None:
                 opened.append(_Open(event.anchor, level, weight - 1))
                 deepest.append(level)
+            if in_map and key is _NO_KEY:
+                report(rules.KEY_NOT_TEXT, "a key is text, not a list or a mapping", *_span(event))
             stack.append((container, key, in_map))
             in_map = kind is MappingStartEvent
             container = {} if in_map else []
@@ -307,7 +309,8 @@ def _other_key(
 ) -> str | _Mark:
     """The key that stands for one that is no text: its text where another dialect allows it, else none."""
     if isinstance(value, dict | list):
-        report(rules.KEY_NOT_TEXT, "a key is text, not a list or a mapping", *_span(event))
+        if kind is AliasEvent:  # else it was reported where it begins
+            report(rules.KEY_NOT_TEXT, "a key is text, not a list or a mapping", *_span(event))
         return _DISCARD
     if value is None:
         report(rules.KEY_NOT_TEXT, "a key is text, not empty or null", *_span(event))

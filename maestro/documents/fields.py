@@ -11,7 +11,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 API_VERSION = "maestro-conductor/v1"
@@ -20,7 +20,8 @@ API_VERSION = "maestro-conductor/v1"
 class StrictModel(BaseModel):
     """Unknown keys are errors, nothing is converted, nothing changes afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    # defer_build: a validator is built when its kind first occurs, so a command pays for the kinds it meets.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, defer_build=True)
 
 
 def _refused(words: str) -> PydanticCustomError:
@@ -63,8 +64,18 @@ Line = Annotated[
     str, text(r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$", "must be one line of text", longest=500)
 ]
 Prose = Annotated[str, text(r"^[^\x00]*\S[^\x00]*$", "must be text that is not empty", longest=10_000)]
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise _refused("must not hold NUL")  # no process can be given it
+    return value
+
+
 Argument = Annotated[
-    str, text(r"^[^\x00]*$", "must be text, in quotes where it looks like something else, without NUL", longest=131_072)
+    str,
+    AfterValidator(_without_nul),
+    Field(max_length=131_072, json_schema_extra={"pattern": r"^[^\x00]*$", "errorMessage": "must be text"}),
 ]
 VariableName = Annotated[
     str,

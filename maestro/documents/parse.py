@@ -116,7 +116,7 @@ def _unknown_kind(raw: RawDocument, value: dict[str, Any]) -> Problem:
             location = raw.locate([misspelt], key=True)
             return Problem(
                 rules.UNKNOWN_KEY,
-                f"the key {show(misspelt)} is unknown at the top of a document; did you mean `kind`?",
+                f"the key {show(misspelt)} is unknown at the top level; did you mean `kind`?",
                 location,
                 Fix("write kind", (Edit(location, "kind"),)),
                 "rename it to `kind`",

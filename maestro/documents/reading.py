@@ -30,7 +30,7 @@ Dialect = Literal["strict", "lenient"]
 
 _BOM_BYTES = BOM.encode()
 _UNICODE_BREAKS = ("\u0085", "\u2028", "\u2029")
-_TAG_DIRECTIVE = re.compile(rb"^%", re.MULTILINE)
+_MOST_PROBLEMS = 1000
 _MOST_DIRECTIVES = 100  # libyaml compares each with all others
 # What libyaml refuses: everything but YAML 1.2.2's c-printable, and a byte order mark inside of the text.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -162,20 +162,27 @@ class Reading:
 class _Notebook:
     """Collects problems; places are worked out at the end, so that a file without problems pays nothing."""
 
-    __slots__ = ("entries",)
+    __slots__ = ("dropped", "entries")
 
     def __init__(self) -> None:
         self.entries: list[tuple[Rule, str, int, int, str | None]] = []
+        self.dropped = 0
 
     def __call__(self, rule: Rule, message: str, start: int, end: int, *, quote: str | None = None) -> None:
-        self.entries.append((rule, message, start, end, quote))
+        if len(self.entries) < _MOST_PROBLEMS:
+            self.entries.append((rule, message, start, end, quote))
+        else:
+            self.dropped += 1
 
     def problems(self, file: _File, composed: Sequence[Composed], milder: dict[str, Rule]) -> tuple[Problem, ...]:
         if not self.entries:
             return ()
         starts = [one.start for one in composed]
+        first = _first_keys(file) if any(entry[0] is rules.DUPLICATE_KEY for entry in self.entries) else {}
         out = []
         for rule, message, start, end, quote in self.entries:
+            if rule is rules.DUPLICATE_KEY and start + file.shift in first:
+                message += f"; the first time on line {first[start + file.shift]}"
             location = file.source.location(start + file.shift, end + file.shift)
             fix = None
             if quote is not None:
@@ -183,7 +190,25 @@ class _Notebook:
                 fix = Fix(f"write it as text: {quoted}", (Edit(location, quoted),))
             document = sum(one <= start for one in starts) - 1 if starts else None
             out.append(Problem(milder.get(rule.id, rule), message, location, fix, document=document))
+        if self.dropped:
+            last = out[-1]
+            out.append(Problem(last.rule, f"and {self.dropped} more problems in this file", last.location))
         return tuple(out)
+
+
+def _first_keys(file: _File) -> dict[int, int]:
+    """By the offset of a key that its mapping has already: the line of the first one."""
+    out: dict[int, int] = {}
+    pending = list(file.roots)
+    while pending:
+        node = pending.pop()
+        pending.extend(node.items)
+        if node.kind == "map":
+            seen: dict[str, int] = {}
+            for key, _ in node.pairs():
+                if key.kind == "scalar" and seen.setdefault(key.text, key.start) != key.start:
+                    out[key.start] = file.source.line_and_column(seen[key.text])[0]
+    return out
 
 
 _LENIENT_RULES = {rules.DUPLICATE_KEY.id: dataclasses.replace(rules.DUPLICATE_KEY, mode="warn")}

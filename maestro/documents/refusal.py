@@ -138,7 +138,7 @@ def _unknown_key(steps: tuple[str | int, ...], value: Json, schema: Mapping[str,
     present = set(here) if isinstance(here, dict) else set()
     known = list(_mapping_form(schema, schema_at(schema, parent)).get("properties", {}))
     near = nearest(key, [name for name in known if name not in present])
-    where = f"in {dotted(parent)}" if parent else "at the top of a document"
+    where = f"in {dotted(parent)}" if parent else "at the top level"
     message = f"the key {show_text(key)} is unknown {where}"
     if near is not None:
         refusal = Refusal(
