@@ -230,9 +230,20 @@ violation contains json.marshal([[id, values] |
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Nothing of ours: conftest reads CONFTEST_* and plugins from HOME, OPA tells packs the rest."""
+    """Nothing of ours: conftest reads CONFTEST_* and plugins from HOME, OPA tells packs the rest. Few threads and one
+    malloc arena, because each reserves address space that the memory limit counts."""
     home = str(folder)
-    return {"HOME": home, "TMPDIR": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home, "PATH": "", "GOGC": "200"}
+    threads = str(min(4, os.cpu_count() or 1))
+    return {
+        "HOME": home,
+        "TMPDIR": home,
+        "XDG_DATA_HOME": home,
+        "XDG_CONFIG_HOME": home,
+        "PATH": "",
+        "GOGC": "200",
+        "GOMAXPROCS": threads,
+        "MALLOC_ARENA_MAX": "1",
+    }
 
 
 def _broken(failure: Failure) -> Broken:

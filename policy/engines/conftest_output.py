@@ -86,7 +86,7 @@ def read_failure(stderr: bytes, returncode: int, names: Mapping[str, str]) -> Fa
         return Failure(_after(text, "evaluating policy: "), "conflict")
     if "loading policies: " in text:
         return Failure(_after(text, "loading policies: "), "compile", whole=True)
-    if "out of memory" in text or "cannot allocate memory" in text:
+    if any(words in text for words in ("out of memory", "cannot allocate memory", "pthread_create failed")):
         return Failure("the evaluation needs more memory than it may have", "memory")
     if returncode < 0:
         return Failure(f"conftest was ended by signal {-returncode}", "crash")

@@ -134,7 +134,7 @@ def test_results_larger_than_can_be_held() -> None:
 
 def test_memory_is_limited() -> None:
     rego = "package t\nx := count(numbers.range(1, input.n))\n"
-    answers = ask(rego, [{"n": 3}, {"n": 50000000}, {"n": 4}], "x", limits=Limits(memory_kib=1 << 20, base_seconds=20))
+    answers = ask(rego, [{"n": 3}, {"n": 50000000}, {"n": 4}], "x", limits=Limits(memory_kib=2 << 20, base_seconds=20))
     assert kinds(answers) == [None, "memory", None]
 
 
