@@ -156,11 +156,16 @@ def _list(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
         doubt = f"; {len(report.objections)} objection(s): see `receipts verify`" if report.objections else ""
         world.stdout.write(f"{report.run_id}  {_words(report)}{doubt}\n")
         if arguments.run is not None:
-            for execution, said in sorted(report.receipts.items()):
+            for execution, said in sorted(report.receipts.items(), key=_place):
                 world.stdout.write(_row(execution, said))
     if not reports:
         world.stdout.write("no runs\n")
     return 0
+
+
+def _place(row: tuple[str, Mapping[str, Any]]) -> tuple[str, int]:
+    said = row[1]
+    return said["manifest"]["subject"], said["execution"].get("index") or 0
 
 
 def _row(execution: str, said: Mapping[str, Any]) -> str:
