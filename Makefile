@@ -48,7 +48,7 @@ lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 
 .PHONY: bench
 bench: $(STAMP)  ## the ratios of benchmarks/README.md
-	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
 
 # pip-compile writes comments with paths of the machine, hence no header; it reads no index address from here.
 COMPILE := $(BIN)/pip-compile --quiet --no-header --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

@@ -7,9 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from maestro.config import load_config
-from maestro.patterns import compile_patterns
-
 from gates.approvals import codeowners_of
 from gates.document_index import DocumentIndex
 from gates.owners import OwnerBook
@@ -17,7 +14,9 @@ from gates.scene import Decide, ExtraInput, Scene, Settings
 from gates.waivers import held
 from maestro.change import ChangeSet
 from maestro.codeowners import LOCATIONS
+from maestro.config import load_config
 from maestro.errors import MaestroError, SelectionError, UsageError
+from maestro.patterns import compile_patterns
 from maestro.repository import Snapshot
 from policy.pack import load_packs
 

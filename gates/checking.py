@@ -126,7 +126,7 @@ def check(
         judges_all=change.judge_all,
         engine=judge.engine.version if judge.engine else None,
         verdicts=tuple(verdicts),
-        notes=(change.source, *assembled.notes),
+        notes=(*_words(change, world), *assembled.notes),
         rule_titles=MappingProxyType({rule.id: rule.title for rule in catalogue.all_rules()}),
     )
     return Checked(report, assembled, selection)
@@ -135,6 +135,11 @@ def check(
 def exit_code(report: Report) -> int:
     """A preview announces and never stops anybody; otherwise the report's own."""
     return 0 if report.preview else report.exit_code
+
+
+def _words(change: ChangeSet, world: World) -> tuple[str, ...]:
+    """Why this is what was judged, where that is not plain from the command line."""
+    return (change.source,) if change.judge_all or world.environ.get("GITHUB_ACTIONS") == "true" else ()
 
 
 def _default_branch(repository: Repository) -> str | None:

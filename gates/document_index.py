@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from maestro.documents import Document, Parsed, parse
 from maestro.repository import Snapshot
 
-from maestro.documents import Document, Parsed, parse
-
 DOCUMENT_SUFFIXES = (".yaml", ".yml")
+MANY = 100
+"""So many names are searched for; for more, parsing everything is cheaper than an alternation of all of them."""
 _FILE_MODES = ("100644", "100755")
 
 
@@ -51,14 +52,15 @@ class DocumentIndex:
         entry = self.snapshot.entries.get(path)
         return entry is not None and entry.mode in _FILE_MODES and self.governs(path)
 
-    def _load(self, paths: Iterable[str]) -> None:
+    def load(self, paths: Iterable[str]) -> None:
+        """Read these governed files in one go."""
         missing = [path for path in paths if path not in self._bytes]
         if missing:
             self._bytes.update(self.snapshot.read_many(missing))
 
     def data(self, path: str) -> bytes:
         """The bytes of a governed file."""
-        self._load([path])
+        self.load([path])
         return self._bytes[path]
 
     def parsed(self, path: str) -> Parsed:
@@ -71,7 +73,7 @@ class DocumentIndex:
     def documents(self, paths: Iterable[str]) -> Iterator[Document]:
         """The readable documents of these files, in the order given; files not governed here are passed over."""
         wanted = [path for path in paths if self.has(path)]
-        self._load(wanted)
+        self.load(wanted)
         for path in wanted:
             yield from self.parsed(path).documents
 
@@ -80,6 +82,8 @@ class DocumentIndex:
         wanted = sorted({word.encode("utf-8", "surrogateescape") for word in words})
         if not wanted:
             return ()
-        self._load(self.paths)
+        if len(wanted) > MANY:
+            return self.paths
+        self.load(self.paths)
         search = re.compile(b"|".join([re.escape(word) for word in wanted] + [rb"\\"])).search
         return tuple(path for path in self.paths if search(self._bytes[path]))

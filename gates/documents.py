@@ -6,20 +6,19 @@ import datetime as dt
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
-from maestro.documents.manifest import Manifest
-from maestro.documents.problem import Problem
-from maestro.documents.waiver import Waiver
-from maestro.lfs_pointer import is_lfs_pointer
-from maestro.path_hazards import hazards
-from maestro.repository import Entry
-
 from gates.document_index import DocumentIndex
 from gates.owners import unresolved
 from gates.scene import Scene
 from gates.unique_names import clashes
 from maestro.documents import Document, rules
+from maestro.documents.manifest import Manifest
+from maestro.documents.problem import Problem
+from maestro.documents.waiver import Waiver
 from maestro.errors import MaestroError
 from maestro.findings import Edit, Finding, Fix, GateResult, Location, Rule, Skipped, result_of
+from maestro.lfs_pointer import is_lfs_pointer
+from maestro.path_hazards import hazards
+from maestro.repository import Entry
 
 ID = "documents"
 NEEDS_REGO = False
@@ -87,6 +86,7 @@ def judge(scene: Scene) -> GateResult:
     if not (scope or removed or findings):
         return Skipped("no governed document was touched")
     readable: list[Document] = []
+    scene.at_head.load(scope)
     for path in scope:
         if is_lfs_pointer(scene.at_head.data(path)):
             findings.append(LFS.finding(f"{path} is a Git LFS pointer, not the document", Location(path), subject=path))
@@ -152,7 +152,7 @@ def _problem(problem: Problem, path: str, today: dt.date) -> Finding:
     return problem.rule.finding(
         problem.message,
         problem.location,
-        subject=path,
+        subject=problem.subject or path,
         remedy=problem.remedy,
         fix=fix,
         discriminator=f"{problem.pointer or ''} {problem.message}",

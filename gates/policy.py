@@ -14,6 +14,7 @@ from maestro.documents.reading import RawDocument, read
 from maestro.errors import MaestroError
 from maestro.findings import Finding, Fix, GateResult, Location, Rule, Skipped, result_of
 from maestro.patterns import compile_patterns
+from policy import pack_rules
 
 if TYPE_CHECKING:
     from maestro.documents.json_value import Json
@@ -47,7 +48,7 @@ BROKEN_AFTER_MERGE = Rule(
     "repair the pack in this pull request: after the merge it would stop every change it judges",
 )
 
-RULES = (UNREADABLE, READS_DIFFERENTLY, NO_ANSWER, BROKEN_AFTER_MERGE)
+RULES = (UNREADABLE, READS_DIFFERENTLY, NO_ANSWER, BROKEN_AFTER_MERGE, *pack_rules.RULES)
 
 REPAIRABLE = ("policy/", "waivers/", "maestro.yaml")
 """A change that touches nothing else may repair what decides, so a broken pack does not stop it."""
@@ -237,8 +238,13 @@ def _documents(scene: Scene, pack: Pack, tally: _Tally) -> Iterator[Judged]:
         and PurePosixPath(path).suffix in _JUDGED_FILES
         and matches(path)
     )
-    contents = {**head.read_many(paths), **extra}
-    for path, data in contents.items():
+    ours_and_sound = [path for path in paths if scene.at_head.has(path)]
+    scene.at_head.load(ours_and_sound)
+    ours_and_sound = [path for path in ours_and_sound if not scene.at_head.parsed(path).problems]
+    for document in scene.at_head.documents(ours_and_sound):
+        yield from _elements(document.raw)
+    contents = {**head.read_many(set(paths) - set(ours_and_sound)), **extra}
+    for path, data in sorted(contents.items()):
         reading = read(path, data, dialect="lenient")
         ours = "documents" in scene.gate_ids and scene.at_head.has(path)
         for problem in reading.problems:

@@ -13,7 +13,6 @@ import secrets
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,6 +104,8 @@ class _Asking:
         if len(chunks) == 1:
             self.settle(chunks[0])
             return
+        from concurrent.futures import ThreadPoolExecutor  # brings logging along; most questions are one chunk
+
         with ThreadPoolExecutor(max_workers=2) as pool:
             list(pool.map(self.settle, chunks))
 

@@ -122,7 +122,7 @@ def check(repo: GitRepo, *arguments: str, environ: Mapping[str, str] | None = No
 
 
 def governed(folder: Path, files: Mapping[str, str | bytes | None] | None = None) -> GitRepo:
-    """A repository whose main branch governs these files beside its maestro.yaml; a branch ``change`` is checked out."""
+    """A repository whose main branch governs these files beside its maestro.yaml; ``change`` is checked out."""
     repo = GitRepo.init(folder)
     repo.commit({"maestro.yaml": SETTINGS, "README.md": "acme\n", "pools/here.yaml": POOL, **(files or {})}, "Govern")
     repo.branch("change")

@@ -197,7 +197,21 @@ def test_scalars_that_yaml_1_1_reads_differently_are_noted(tmp_path: Path) -> No
 
 
 def test_conftest_policies_work_as_written(tmp_path: Path) -> None:
-    policy = 'package main\n\nimport rego.v1\n\ndeny contains msg if {\n\tinput.kind == "Deployment"\n\tmsg := "no deployments"\n}\n\nwarn contains msg if {\n\tnot input.metadata.labels\n\tmsg := "no labels"\n}\n'
+    policy = """\
+package main
+
+import rego.v1
+
+deny contains msg if {
+	input.kind == "Deployment"
+	msg := "no deployments"
+}
+
+warn contains msg if {
+	not input.metadata.labels
+	msg := "no labels"
+}
+"""
     repo = governed(
         tmp_path / "r",
         {
