@@ -1,6 +1,6 @@
 """``maestro run`` of 1,000 short executions, receipts included, against ``xargs -P``, in one run on one machine.
 
-The command is /bin/echo in both; xargs gets as many slots as the local driver takes. The whole of `maestro run` is
+The command is ``sh -c "echo done"`` in both; xargs gets as many slots as the local driver takes. The whole of `maestro run` is
 timed: start of Python, git, the placement decision, the signed session, 1,000 processes with a log each, 1,000 signed
 receipts, the closed segment on the disk. The verdict on the tree is handed in, signed, as a workflow would; with
 ``--judge`` it is made on the spot.
@@ -30,7 +30,7 @@ apiVersion: maestro-conductor/v1
 kind: Manifest
 metadata: {{name: short, tenant: acme, owner: "@acme/platform"}}
 spec:
-  command: [/bin/echo, done]
+  command: [sh, -c, "echo done"]
   array: {{size: {count}}}
 """
 POOL = """\
@@ -106,11 +106,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="maestro-benchmark-") as name:
         folder = Path(name)
         environ = prepare(folder, arguments.count)
-        words = b"done\n" * arguments.count
+        words = b"x\n" * arguments.count
         verdict = [] if arguments.judge else ["--verdict", str(folder / "verdict.json")]
         xargs, ours = [], []
         for _ in range(arguments.rounds):
-            xargs.append(timed(["xargs", f"-P{slots}", "-n1", "/bin/echo"], folder, environ, words))
+            xargs.append(timed(["xargs", f"-P{slots}", "-n1", "sh", "-c", "echo done"], folder, environ, words))
             ours.append(timed([*MAESTRO, "run", "short", *verdict], folder / "repo", environ))
         ratio = statistics.median(ours) / statistics.median(xargs)
         print(

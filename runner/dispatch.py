@@ -72,7 +72,7 @@ class Dispatcher:
             if done is not None:
                 return Summary(self.folder.run_id, done, resumed=True)
             for one in going:
-                driver.provision(one.placement, one.executions(self.folder.run_id))
+                driver.provision(one.placement, [each for each in executions if each.task is one.task])
             number = max(sessions, default=0) + 1
             said = session.statement(self.folder.run_id, number, self.now(), facts, planned)
             signed = sign_statement(said, self.signer)

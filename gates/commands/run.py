@@ -377,7 +377,7 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
     for one in prepared.planned:
         world.stderr.write(_plan_line(one, rehearsal=arguments.rehearse))
     driver = LocalDriver(folder.path, world.environ, anchor(world.now()))
-    total = sum(len(one.executions(folder.run_id)) for one in prepared.planned)
+    total = sum(one.size or 1 for one in prepared.planned)
     ended = 0
     with (
         Progress(world.stderr, enabled=wanted(world.stderr, world.environ, quiet=False)) as progress,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import lru_cache
 from typing import Any
 
 from maestro.canonical_json import dumps
@@ -16,14 +17,23 @@ from maestro.evidence.strict_json import loads
 from maestro.evidence.types import BUNDLE
 
 
+@lru_cache(maxsize=16)
+def _quoted(text: str) -> bytes:
+    return dumps(text)
+
+
 def to_bytes(envelope: Envelope) -> bytes:
     """The bundle as one line of JSON with a newline at its end."""
     # no keyid beside sig: cosign would compare it with its own name for the key and find no match
-    return b'{"dsseEnvelope":{"payload":"%b","payloadType":%b,"signatures":[{"sig":"%b"}]},%b}\n' % (
+    return (
+        b'{"dsseEnvelope":{"payload":"%b","payloadType":%b,"signatures":[{"sig":"%b"}]},'
+        b'"mediaType":%b,"verificationMaterial":{"publicKey":{"hint":%b}}}\n'
+    ) % (
         base64.b64encode(envelope.payload),
-        dumps(envelope.payload_type),
+        _quoted(envelope.payload_type),
         base64.b64encode(envelope.signature),
-        b'"mediaType":%b,"verificationMaterial":{"publicKey":{"hint":%b}}' % (dumps(BUNDLE), dumps(envelope.key_id)),
+        _quoted(BUNDLE),
+        _quoted(envelope.key_id),
     )
 
 
