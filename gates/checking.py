@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gates import catalogue
 from gates.assemble import CONFIG_FILE, Assembled, assemble
+from gates.docs_address import with_addresses
 from gates.harness import run_gates
 from gates.scene import ExtraInput
 from maestro import __version__
@@ -125,7 +126,7 @@ def check(
         preview=scene.change.preview,
         judges_all=change.judge_all,
         engine=judge.engine.version if judge.engine else None,
-        verdicts=tuple(verdicts),
+        verdicts=with_addresses(verdicts, scene.settings, world.environ),
         notes=(*_words(change, world), *assembled.notes),
         rule_titles=MappingProxyType({rule.id: rule.title for rule in catalogue.all_rules()}),
     )
@@ -155,7 +156,7 @@ def _default_branch(repository: Repository) -> str | None:
 def _extra_input(world: World, text: str) -> ExtraInput:
     name, equals, pack = text.rpartition("=")
     if not (equals and name and pack):
-        raise UsageError(f"--input wants FILE=PACK, not {text!r}")
+        raise UsageError(f"--input wants FILE=PACK, not {text!r}", remedy="`maestro policy list` shows the packs")
     try:
         return ExtraInput(name, (world.cwd / name).read_bytes(), pack)
     except FileNotFoundError as error:
