@@ -96,7 +96,7 @@ def judge(scene: Scene) -> GateResult:
         if judged:
             _ask(scene, pack, judged, repairing, tally)
     if scene.only_packs is None:
-        tally.findings.extend(_broken_after_merge(scene))
+        tally.findings.extend(_broken_after_merge(scene, {pack.name for pack, judged in inputs if judged}))
     else:
         tally.findings.extend(
             NO_ANSWER.finding(
@@ -332,8 +332,11 @@ def _placements(scene: Scene) -> Iterator[Judged]:
         yield _judged(placement_request(document.raw.value, pools, scene.now), document)
 
 
-def _broken_after_merge(scene: Scene) -> Iterator[Finding]:
-    """Packs this change would bring that could not judge: found by asking each about nothing at all."""
+def _broken_after_merge(scene: Scene, asked: set[str]) -> Iterator[Finding]:
+    """Packs this change would bring that could not judge: found by asking each about nothing at all.
+
+    In a preview every pack is brought by the change; those ``asked`` have shown already whether they can.
+    """
     later = scene.head_settings
     if isinstance(later, MaestroError) or scene.change.head is scene.change.policy:
         return
@@ -341,7 +344,8 @@ def _broken_after_merge(scene: Scene) -> Iterator[Finding]:
     for problem in later.packs.problems:
         if (problem.pack, problem.message) not in known:
             yield problem.rule.finding(problem.message, problem.location, subject=problem.pack, remedy=problem.remedy)
-    digests = {pack.digest for pack in scene.settings.packs.packs}
+    preview = scene.change.preview
+    digests = {pack.digest for pack in scene.settings.packs.packs if not preview or pack.name in asked}
     for pack in later.packs.packs:
         if pack.digest in digests:
             continue

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gates.checking import Checked, add_selection_arguments, check, exit_code, opened
 from maestro.errors import ToolFailure, UsageError
 from maestro.report.model import Report
 from maestro.world import World
+
+if TYPE_CHECKING:
+    from maestro.evidence.signer import Signer
 
 FORMATS = ("terminal", "json", "sarif", "junit", "github", "markdown")
 _Read = Callable[[str], "bytes | None"]
@@ -34,20 +38,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Judge, report, and answer with the exit code."""
     formats = [_format(text) for text in arguments.format or ["terminal"]]
+    signer = _signer(arguments, world)
     with opened(arguments, world) as (repository, selection):
         checked = check(arguments, world, repository, selection, quiet=arguments.quiet)
         read = _source_reader(checked)
+        failures: list[ToolFailure] = []
         for name, file in formats:
-            _write(world, name, file, checked.report, read, quiet=arguments.quiet)
-        if arguments.attest is not None:
-            _attest(arguments, world, checked)
+            try:
+                _write(world, name, file, checked.report, read, quiet=arguments.quiet)
+            except ToolFailure as error:  # the other reports are wanted all the same
+                failures.append(error)
+        if signer is not None:
+            _attest(arguments.attest, world, checked, signer)
+    if failures:
+        raise failures[0]
     return exit_code(checked.report)
+
+
+def _signer(arguments: argparse.Namespace, world: World) -> Signer | None:
+    """Who signs the verdict, where one is wanted; asked for before anything is judged in vain.
+
+    Raises:
+        UsageError: no usable key, or the verdict would be about less than every gate says.
+    """
+    if arguments.attest is None:
+        return None
+    if arguments.gate:
+        raise UsageError("--attest with --gate would attest less than a verdict", remedy="leave --gate out")
+    from maestro.evidence.ecdsa_signer import find
+
+    return find(arguments.key, world.environ, world.cwd)
 
 
 def _format(text: str) -> tuple[str, Path | None]:
     name, equals, file = text.partition("=")
     if name not in FORMATS or (equals and not file):
-        raise UsageError(f"--format {text!r} is none of {', '.join(FORMATS)}, each with =FILE if you like")
+        raise UsageError(f"--format {text!r} is no format", remedy=f"one of {', '.join(FORMATS)}; each may have =FILE")
     return name, Path(file) if equals else None
 
 
@@ -98,29 +124,29 @@ def _write(world: World, name: str, file: Path | None, report: Report, read: _Re
     if file is None:
         stream.write(text)
         return
+    # GitHub's step summary belongs to every command of the step.
+    mode = "a" if str(file) == world.environ.get("GITHUB_STEP_SUMMARY") else "w"
     try:
-        (world.cwd / file).write_text(text, encoding="utf-8")
+        with (world.cwd / file).open(mode, encoding="utf-8") as out:
+            out.write(text)
     except OSError as error:
         raise ToolFailure(f"the {name} report could not be written: {error.strerror}", where=str(file)) from error
 
 
-def _attest(arguments: argparse.Namespace, world: World, checked: Checked) -> None:
+def _attest(file: Path, world: World, checked: Checked, signer: Signer) -> None:
     """Write the verdict on the head's tree.
 
     Raises:
-        UsageError: no key, or the verdict would be about less than every gate says.
+        UsageError: nothing has decided about this tree.
+        ToolFailure: the file cannot be written.
     """
     from dataclasses import asdict
 
-    from maestro.evidence.ecdsa_signer import find
     from maestro.evidence.verdict import TreeVerdict, attest
 
     report = checked.report
-    if arguments.gate:
-        raise UsageError("--attest with --gate would attest less than a verdict", remedy="leave --gate out")
     if report.policy_revision is None:
         raise UsageError("--attest needs a target: nothing decided about this tree")
-    signer = find(arguments.key, world.environ, world.cwd)
     verdict = TreeVerdict(
         tree=checked.assembled.scene.change.head.tree_id(),
         allowed=report.exit_code == 0 and not report.preview,
@@ -131,8 +157,7 @@ def _attest(arguments: argparse.Namespace, world: World, checked: Checked) -> No
         summary=asdict(report.summary),
         gates={one.gate: one.outcome for one in report.verdicts},
     )
-    path = world.cwd / arguments.attest
     try:
-        path.write_bytes(attest(verdict, signer))
+        (world.cwd / file).write_bytes(attest(verdict, signer))
     except OSError as error:
-        raise ToolFailure(f"the verdict could not be written: {error.strerror}", where=str(arguments.attest)) from error
+        raise ToolFailure(f"the verdict could not be written: {error.strerror}", where=str(file)) from error

@@ -152,6 +152,8 @@ def _closing(report: Report) -> Iterator[str]:
     judged = "everything" if report.judges_all else "the change"
     since = f" since {code(report.change_base[:10])}" if report.change_base else ""
     rules = f", rules from {code(report.policy_revision[:10])}" if report.policy_revision else ""
+    if report.preview:
+        rules = ", rules from the change itself"
     engine = f", engine {code(report.engine)}" if report.engine else ""
     version = code(report.tool_version)
     yield f"\nJudged: {judged} at {code(report.head[:10])}{since}{rules}{engine}, maestro {version}.\n"

@@ -137,7 +137,8 @@ class _Page:
         since = f" since {visible(report.change_base[:10])}" if report.change_base and not report.judges_all else ""
         head = "your working tree" if report.head == "worktree" else visible(report.head[:10])
         own = "your own copy, as the target branch has none yet" if report.preview else "the same place"
-        rules = f"the target branch, {visible(report.policy_revision[:10])}" if report.policy_revision else own
+        decides = None if report.preview else report.policy_revision
+        rules = f"the target branch, {visible(decides[:10])}" if decides else own
         engine = f"; engine: {visible(report.engine)}" if report.engine else ""
         yield self._paint(f"judged: {scope} in {head}{since}; rules from: {rules}{engine}", "faint")
         if extra := tally(report):
