@@ -42,6 +42,7 @@ class Scratch:
         self.environ = {
             "PATH": f"{programs}:/usr/bin:/bin",
             "HOME": str(folder),
+            "MAESTRO_SIGNING_KEY_FILE": str(folder / "maestro-key.pem"),  # read only where something is signed
             "TMPDIR": str(folder),
             "LC_ALL": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",  # both outputs in the order a terminal shows them
