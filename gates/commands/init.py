@@ -139,7 +139,7 @@ def _next(todo: Plan, folder: str) -> list[str]:
     tops = " ".join(shlex.quote(top) for top in dict.fromkeys(path.split("/")[0] for path in todo.files))
     return [
         "Next:",
-        f"  maestro check{into}",
+        f"  maestro check --all{into}",
         f'  {git} add {tops} && {git} commit -m "Govern this repository with Maestro"',
         f"  maestro doctor --github{into}",
     ]

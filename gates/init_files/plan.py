@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gates.init_files.survey import KIND_FOLDERS, ConftestPolicy, Survey
+from gates.init_files.survey import KIND_FOLDERS, ConftestPolicy, Reason, Survey
 
 WORKFLOW = ".github/workflows/maestro.yml"
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -104,7 +104,7 @@ def _judging(found: Survey) -> tuple[tuple[ConftestPolicy, ...], list[str]]:
             "add what you want judged to `match` in maestro.yaml"
         )
     if not found.policies:
-        return (), notes
+        return (), notes + _left_out(found)
     if not found.patterns:
         names = ", ".join(sorted({_shown(entry.path) for entry in found.policies}))
         notes.append(
@@ -112,12 +112,30 @@ def _judging(found: Survey) -> tuple[tuple[ConftestPolicy, ...], list[str]]:
             "Say in maestro.yaml what they judge (`match`)"
         )
         return (), notes
-    judged = ", ".join(map(_shown, found.patterns))
     notes += [
-        f"{_shown(entry.path)}: policies for conftest, package {entry.namespace}, judge {judged} in mode warn"
+        f"{_shown(entry.path)}: policies for conftest, package {entry.namespace}, will judge "
+        f"{', '.join(map(_shown, entry.match))}; mode warn"
         for entry in found.policies
     ]
-    return found.policies, notes
+    return found.policies, notes + _left_out(found)
+
+
+_WHY_LEFT_OUT: Mapping[Reason, str] = {
+    "combine": "written for `conftest --combine`, which gives all files at once; here a rule is given one document",
+    "file_name": "reads data.conftest, the name of the judged file; here a rule is given the document alone",
+    "other_input": "nothing there speaks of Kubernetes YAML (kind, metadata, spec). If it judges other YAML or JSON, "
+    "add an entry to `packs` that says which files in `match`",
+    "same_namespace": "another entry has the same package. Give it a package of its own to use both",
+}
+
+
+def _left_out(found: Survey) -> list[str]:
+    notes = []
+    for reason, why in _WHY_LEFT_OUT.items():
+        names = [f"{_shown(one.path)} ({one.namespace})" for one in found.left_out if one.reason == reason]
+        if names:
+            notes.append(f"not used: {', '.join(names)}: {why}")
+    return notes
 
 
 def _shown(text: str) -> str:
@@ -157,7 +175,7 @@ def _settings(
             f"  - path: {_scalar(entry.path)}",
             f"    namespace: {_scalar(entry.namespace)}",
             "    mode: warn",
-            f"    match: {_flow(found.patterns)}",
+            f"    match: {_flow(entry.match)}",
         ]
         lines += ["    rego_version: v0"] if entry.rego_version == "v0" else []
         lines += [f"    data: {_flow(entry.data)}"] if entry.data else []

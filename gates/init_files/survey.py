@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -23,6 +23,9 @@ _KUBERNETES = re.compile(rb"^apiVersion:\s*(?!maestro-conductor/)\S", re.MULTILI
 _KIND = re.compile(rb"^kind:\s*\S", re.MULTILINE)
 _OURS = re.compile(rb"^apiVersion:\s*[\"']?maestro-conductor/", re.MULTILINE)
 _GLOB_SIGNS = frozenset("*?[]{}!\\")
+_COMBINED = re.compile(r"\binput\[[^\]\n]*\]\.contents\b")
+_FILE_NAME = re.compile(r"\bdata\.conftest\b")
+_OF_EVERY_OBJECT = re.compile(r"\b(apiVersion|kind|metadata|spec)\b")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,21 @@ class ConftestPolicy:
     namespace: str
     rego_version: Literal["v0", "v1"]
     data: tuple[str, ...] = ()
+    match: tuple[str, ...] = ()
+
+
+Reason = Literal["combine", "file_name", "other_input", "same_namespace"]
+"""Why rules that conftest would ask are not proposed: they need all files at once; they read ``data.conftest``;
+nothing in them speaks of what every Kubernetes object has; another folder's rules are in the same package."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A policy for conftest that is there and not proposed."""
+
+    path: str
+    namespace: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,7 @@ class Survey:
 
     paths: frozenset[str]
     policies: tuple[ConftestPolicy, ...]
+    left_out: tuple[LeftOut, ...]
     patterns: tuple[str, ...]
     unmatched: int
     """Kubernetes files that no pattern was found for."""
@@ -65,7 +84,8 @@ def survey(paths: Iterable[str], read: Callable[[list[str]], Mapping[str, bytes]
     texts = read(sorted([*yaml, *rego, *settings]))
     kubernetes = {path for path in yaml if _is_kubernetes(texts[path])}
     odd = {path for path in yaml if b"{{" in texts[path] or _OURS.search(texts[path])}
-    patterns, unmatched = _patterns(kubernetes - odd, frozenset(yaml), odd)
+    good = kubernetes - odd
+    patterns, unmatched = _patterns(good, frozenset(yaml), odd)
     foreign = {
         folder
         for folder in KIND_FOLDERS
@@ -73,9 +93,28 @@ def survey(paths: Iterable[str], read: Callable[[list[str]], Mapping[str, bytes]
         if path == folder or (path.startswith(folder + "/") and not _OURS.search(texts.get(path, b"")))
     }
     toml = _toml(texts.get("conftest.toml", b""))
+    there = _policies({path: texts[path].decode("utf-8", "replace") for path in rego}, toml)
+
+    def beside(folder: str) -> set[str]:
+        """The files that lie nearest to a folder of policies: below the folder that it is in, or one further out."""
+        scope = _parent(folder)
+        while scope and not any(_below(path, scope) for path in good):
+            scope = _parent(scope)
+        return {path for path in good if _below(path, scope)}
+
+    def rank(policy: ConftestPolicy) -> tuple[bool, bool, int]:
+        """conftest's own default first, then the folder that has the most files of its own."""
+        files = beside(policy.path)
+        return policy.path != "policy", files == good, -len(files)
+
+    policies, left_out = _proposed(there, rank, trusted="namespace" in toml)
+
     return Survey(
         paths=names,
-        policies=_policies({path: texts[path].decode("utf-8", "replace") for path in rego}, toml),
+        policies=tuple(
+            replace(policy, match=_patterns(beside(policy.path), frozenset(yaml), odd)[0]) for policy in policies
+        ),
+        left_out=left_out,
         patterns=patterns,
         unmatched=unmatched,
         foreign_folders=frozenset(foreign),
@@ -102,26 +141,91 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(item.strip("/").removeprefix("./") for item in values if isinstance(item, str))
 
 
-def _policies(rego: Mapping[str, str], toml: Mapping[str, object]) -> tuple[ConftestPolicy, ...]:
+@dataclass(frozen=True)
+class _Found:
+    """A policy, and what its rules say: their own text, and that of the packages they use."""
+
+    policy: ConftestPolicy
+    own: str
+    used: str
+
+
+def _policies(rego: Mapping[str, str], toml: Mapping[str, object]) -> tuple[_Found, ...]:
     """Folders and packages as conftest sees them: a policy folder is loaded with everything below it."""
     wanted = _texts(toml.get("namespace"))
     asked: dict[str, list[str]] = {}
+    packages: dict[str, str] = {}
     for path, source in rego.items():
         text = read_text(source)
         if text.package is None or text.package[0] == "mc":
             continue
+        name = ".".join(text.package)
+        packages[path] = name
         if any(_RESULTS.fullmatch(head.name) for head in heads(text, v1=not is_old(source))):
-            asked.setdefault(".".join(text.package), []).append(path)
+            asked.setdefault(name, []).append(path)
     namespaces = {name: files for name, files in asked.items() if not wanted or name in wanted}
     roots = _roots([path for files in namespaces.values() for path in files], _texts(toml.get("policy")))
+    code = {path: re.sub(r"#[^\n]*", "", rego[path]) for path in packages}
     out = []
     for root in roots:
         for name, files in sorted(namespaces.items()):
             below = [path for path in files if _below(path, root)]
             if below:
                 version: Literal["v0", "v1"] = "v0" if any(is_old(rego[path]) for path in below) else "v1"
-                out.append(ConftestPolicy(root, name, version, _texts(toml.get("data"))))
+                policy = ConftestPolicy(root, name, version, _texts(toml.get("data")))
+                beside = {path: package for path, package in packages.items() if _below(path, root)}
+                own = "\n".join(code[path] for path, package in beside.items() if package == name)
+                out.append(_Found(policy, own, _used(name, beside, code)))
     return tuple(out)
+
+
+def _used(name: str, packages: Mapping[str, str], code: Mapping[str, str]) -> str:
+    """The code of a package and of all that it names as ``data.<package>``, directly or not."""
+    known = {name}
+    while True:
+        text = "\n".join(code[path] for path, package in packages.items() if package in known)
+        named = {package for package in packages.values() if re.search(rf"\bdata\.{re.escape(package)}\b", text)}
+        if named <= known:
+            return text
+        known |= named
+
+
+def _proposed(
+    found: Iterable[_Found], rank: Callable[[ConftestPolicy], tuple[bool, bool, int]], *, trusted: bool
+) -> tuple[list[ConftestPolicy], tuple[LeftOut, ...]]:
+    """What can judge Kubernetes YAML as it is, one policy for a package; and what is left out, with the reason.
+
+    Args:
+        found: all there is.
+        rank: which one gets a package that several want; the smallest does.
+        trusted: conftest.toml names the packages, so they are asked whatever they speak of.
+    """
+    left: list[LeftOut] = []
+
+    def leave(one: _Found, reason: Reason) -> None:
+        left.append(LeftOut(one.policy.path, one.policy.namespace, reason))
+
+    usable = []
+    for one in found:
+        if _COMBINED.search(one.own):
+            leave(one, "combine")
+        elif _FILE_NAME.search(one.used):
+            leave(one, "file_name")
+        else:
+            usable.append(one)
+    of_objects = [one for one in usable if _OF_EVERY_OBJECT.search(one.used)]
+    if of_objects and not trusted:
+        for one in usable:
+            if one not in of_objects:
+                leave(one, "other_input")
+        usable = of_objects
+    chosen: dict[str, ConftestPolicy] = {}
+    for one in sorted(usable, key=lambda one: (rank(one.policy), one.policy.path)):
+        if one.policy.namespace in chosen:
+            leave(one, "same_namespace")
+        else:
+            chosen[one.policy.namespace] = one.policy
+    return sorted(chosen.values(), key=lambda one: (one.path, one.namespace)), tuple(left)
 
 
 def is_old(source: str) -> bool:
@@ -131,7 +235,11 @@ def is_old(source: str) -> bool:
 
 
 def _below(path: str, folder: str) -> bool:
-    return path.startswith(folder + "/")
+    return not folder or path.startswith(folder + "/")
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _roots(files: Iterable[str], configured: tuple[str, ...]) -> list[str]:

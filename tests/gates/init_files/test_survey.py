@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gates.init_files.survey import ConftestPolicy, Survey, is_old, survey
+from gates.init_files.survey import ConftestPolicy, LeftOut, Survey, is_old, survey
 from maestro.patterns import matches
 
 SERVICE = b"apiVersion: v1\nkind: Service\n"
@@ -91,6 +91,59 @@ def test_conftest_settings_are_honoured() -> None:
         }
     )
     assert found.policies == (ConftestPolicy("rules/strict", "main", "v0", ("rules/data",)),)
+
+
+def pods(package: str = "main") -> bytes:
+    return b'package %s\n\ndeny contains "no" if input.kind == "Pod"\n' % package.encode()
+
+
+def test_policies_judge_what_lies_beside_them() -> None:
+    files = {"a/k8s/x.yaml": SERVICE, "b/y.yaml": SERVICE, "a/policy/p.rego": pods("a"), "lib/policy/p.rego": pods("l")}
+    found = look(files)
+    assert found.policies == (
+        ConftestPolicy("a/policy", "a", "v1", match=("a/**/*.yaml",)),
+        ConftestPolicy("lib/policy", "l", "v1", match=("a/**/*.yaml", "b/**/*.yaml")),
+    )
+
+
+def test_one_folder_gets_a_package_that_several_have() -> None:
+    files = {"k/x.yaml": SERVICE, "k/y.yaml": SERVICE, "b/x.yaml": SERVICE}
+    found = look(files | {"b/p/a.rego": pods(), "k/p/a.rego": pods(), "other/a.rego": pods()})
+    assert [policy.path for policy in found.policies] == ["k/p"]
+    assert found.left_out == (LeftOut("b/p", "main", "same_namespace"), LeftOut("other", "main", "same_namespace"))
+    assert [policy.path for policy in look(files | {"k/p/a.rego": pods(), "policy/a.rego": pods()}).policies] == [
+        "policy"
+    ]
+
+
+def test_policies_that_could_not_judge_one_document_are_left_out() -> None:
+    files = {
+        "x.yaml": SERVICE,
+        "all/a.rego": b"package main\n\ndeny contains x if x := input[_].contents.kind\n",
+        "name/a.rego": b'package main\n\ndeny contains "x" if data.conftest.file.name == input.kind\n',
+        "policy/a.rego": pods() + b"# input[_].contents and data.conftest are only spoken of\n",
+    }
+    found = look(files)
+    assert [policy.path for policy in found.policies] == ["policy"]
+    assert found.left_out == (LeftOut("all", "main", "combine"), LeftOut("name", "main", "file_name"))
+
+
+def test_policies_for_other_inputs_are_left_out_beside_those_for_kubernetes() -> None:
+    helper = b'package lib.k\n\nis_pod if input.kind == "Pod"\n'
+    files = {
+        "x.yaml": SERVICE,
+        "policy/lib.rego": helper,
+        "policy/pods.rego": b'package main\n\nimport data.lib.k\n\ndeny contains "no" if k.is_pod\n',
+        "policy/docker.rego": b'package docker\n\ndeny contains "no" if input[_].Cmd == "from"\n',
+    }
+    found = look(files)
+    assert [policy.namespace for policy in found.policies] == ["main"]
+    assert found.left_out == (LeftOut("policy", "docker", "other_input"),)
+    # Named by conftest.toml, or alone in the repository, they are asked whatever they speak of.
+    named = look(files | {"conftest.toml": b'namespace = ["main", "docker"]\n'})
+    assert [policy.namespace for policy in named.policies] == ["docker", "main"]
+    alone = look({path: data for path, data in files.items() if path != "policy/pods.rego"})
+    assert [policy.namespace for policy in alone.policies] == ["docker"]
 
 
 def test_broken_settings_and_rego_do_not_stop_it() -> None:
