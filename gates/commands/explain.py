@@ -113,14 +113,23 @@ class _OwnPack:
             if rule.suffix == suffix:
                 place = f"{rule.location.path}:{rule.location.line}"
                 said = [rule.title or self.pack.title, str(rule.custom.get("description") or "") or None]
-                facts = f"mode {self.pack.mode_of(rule)}, owner {self.pack.owner or 'nobody'}, {place}"
-                yield "\n\n".join([f"## {rule_id}", *filter(None, said), facts]) + "\n"
+                said += [self._plain(rule.name)] if rule.name == suffix else []
+                owner = f"owner {self.pack.owner}" if self.pack.owner else "no owner"
+                facts = f"mode {self.pack.mode_of(rule)}, {owner}, {place}"
+                aside = f"To set it aside: maestro waive {rule_id} SUBJECT --until DATE --reason TEXT"
+                where = "SUBJECT is Kind/name of a document of ours, else the path of the file."
+                yield "\n\n".join([f"## {rule_id}", *filter(None, said), facts, f"{aside}\n{where}"]) + "\n"
+
+    def _plain(self, name: str) -> str:
+        return (
+            f"The rules named plain `{name}` of the package {self.pack.name}; the message says which spoke. They share "
+            f"this id, so a waiver sets all of them aside: name them `{name}_<what>` to tell them apart."
+        )
 
 
 def _own_packs(folder: Path, world: World) -> list[_OwnPack]:
     """The packs of the repository around ``folder``, as they are in its working tree; none outside of one."""
     from maestro.config import load_config
-
     from policy.pack import load_packs
 
     try:

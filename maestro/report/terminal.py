@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from maestro.findings import Finding, Verdict
+from maestro.findings import Finding, Location, Verdict
 from maestro.report.conclusion import PREVIEW, conclude, counted, gate_rows, tally
 from maestro.report.model import Report
 from maestro.report.source_line import ReadSource, Sources, excerpt
@@ -50,25 +50,34 @@ class _Page:
         self._sources = sources
         self._colour = colour
         self._width = width
+        self._place_before: Location | None = None
+        self._explained: set[str] = set()
 
     def _paint(self, text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._colour and text else text
 
     def finding(self, finding: Finding) -> Iterator[str]:
-        """Severity, rule and message; the place; the source line; what to do, and whom to ask."""
+        """Severity, rule and message; the place; the source line; what to do, and whom to ask.
+
+        A source line is shown once for findings in a row at one place, and a rule's page is named once.
+        """
         severity = "error" if finding.blocks else "warning"
         first, *rest = _lines(finding.message)
         yield f"{self._paint(f'{severity}[{visible(finding.rule)}]', severity)}: {self._paint(first, 'strong')}"
         yield from (f"    {line}" for line in rest)
         gutter = " " * len(str(finding.location.line))
-        about = f" ({visible(shorten(finding.subject, 200))})" if finding.subject else ""
+        known = ("", finding.location.path)
+        about = f" ({visible(shorten(finding.subject, 200))})" if finding.subject not in known else ""
         yield f"{gutter}{self._paint('-->', 'frame')} {_place(finding)}{about}"
-        yield from self._source(finding, gutter, severity)
+        if finding.location != self._place_before:
+            yield from self._source(finding, gutter, severity)
+        self._place_before = finding.location
         mark = f"{gutter} {self._paint('=', 'frame')} "
-        for label, text in _advice(finding):
+        for label, text in _advice(finding, explained=finding.rule in self._explained):
             first, *rest = _lines(text)
             yield f"{mark}{label}: {first}"
             yield from (f"{gutter}   {' ' * len(label)}  {line}" for line in rest)
+        self._explained.add(finding.rule)
 
     def _source(self, finding: Finding, gutter: str, severity: str) -> Iterator[str]:
         location = finding.location
@@ -163,14 +172,15 @@ def _short(finding: Finding) -> str:
     return f"  {_place(finding)}  {visible(finding.rule)}  {message}{by}"
 
 
-def _advice(finding: Finding) -> Iterable[tuple[str, str]]:
+def _advice(finding: Finding, *, explained: bool) -> Iterable[tuple[str, str]]:
     if finding.remedy:
         yield "to do", finding.remedy
     if finding.fix is not None:
         yield "repair", f"`maestro fix --write` does this: {finding.fix.description}"
     if finding.owner:
         yield "ask", f"{finding.owner}, owner of this rule"
-    yield "more", f"maestro explain {finding.rule}" + (f"  ({finding.docs})" if finding.docs else "")
+    if not explained:
+        yield "more", f"maestro explain {finding.rule}" + (f"  ({finding.docs})" if finding.docs else "")
 
 
 def _lines(text: str) -> list[str]:

@@ -91,14 +91,14 @@ def as_text(packs: Packs) -> str:
 
     lines: list[str] = []
     for pack in packs.packs:
-        owner = pack.owner or "nobody"
-        lines.append(f"{pack.name}  {pack.mode}  owner {visible(owner)}  input {pack.input}  ({visible(pack.path)})")
+        owner = f"owner {visible(pack.owner)}" if pack.owner else "no owner"
+        lines.append(f"{pack.name}  {pack.mode}  {owner}  input {pack.input}  ({visible(pack.path)})")
         if pack.title:
             lines.append(f"  {visible(pack.title)}")
         if pack.match:
             lines.append(f"  judges {visible(', '.join(pack.match))}")
         if pack.builtin_errors == "undefined":
-            lines.append("  errors inside builtins count as undefined (custom.builtin_errors)")
+            lines.append("  a builtin that fails counts as undefined, as in conftest (custom.builtin_errors)")
         for rule in pack.rules:
             title = f"  {visible(rule.title)}" if rule.title else ""
             lines.append(f"  {pack.mode_of(rule):<7}  {pack.name}/{rule.suffix}{title}")

@@ -91,8 +91,18 @@ def test_a_rule_of_an_own_pack_speaks_through_its_metadata(shops: Path) -> None:
     assert code == 0
     assert out == (
         "## acme.shops/hour\n\nA shop has an hour to close\n\n"
-        "mode warn, owner @acme/shops, policy/packs/shops/shops.rego:11\n"
+        "mode warn, owner @acme/shops, policy/packs/shops/shops.rego:11\n\n"
+        "To set it aside: maestro waive acme.shops/hour SUBJECT --until DATE --reason TEXT\n"
+        "SUBJECT is Kind/name of a document of ours, else the path of the file.\n"
     )
+
+
+def test_rules_of_one_name_say_that_they_are_set_aside_together(shops: Path) -> None:
+    (shops / "policy/packs/shops/plain.rego").write_text("package acme.shops\n\nwarn contains 1 if input.x\n")
+    code, out, _ = explain(shops, "acme.shops/warn")
+    assert code == 0
+    assert "name them `warn_<what>` to tell them apart" in out
+    assert "no owner" not in out
 
 
 def test_a_packs_readme_goes_first_and_is_harmless(shops: Path) -> None:
