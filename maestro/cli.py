@@ -106,10 +106,13 @@ def dispatch(argv: list[str], world: World) -> int:
 
 
 def explain_error(error: MaestroError) -> str:
-    """The lines a person reads: what is wrong, where, what to do next."""
+    """The lines a person reads: what is wrong, where, what to do next. Words of a file in it are only text."""
+    from maestro.report.visible_text import visible_lines, without_log_commands
+
     place = f"{error.where}: " if error.where else ""
     remedy = f"\n  → {error.remedy}" if error.remedy else ""
-    return f"maestro: {place}{error.message}{remedy}\n"
+    text = f"maestro: {place}{error.message}{remedy}\n"
+    return without_log_commands("\n".join(visible_lines(text)))
 
 
 def main(argv: list[str] | None = None, world: World | None = None) -> int:
