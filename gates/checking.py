@@ -97,7 +97,9 @@ def check(
         MaestroError: nothing could be judged at all; errors of single gates are verdicts.
     """
     gates = catalogue.load(arguments.gate)
-    change = open_change(repository, selection, default_branch=_default_branch(repository))
+    change = open_change(
+        repository, selection, default_branch=None if selection.target is not None else _default_branch(repository)
+    )
     judge = Judge(arguments.engine, world)
     assembled = assemble(
         change,
@@ -144,10 +146,17 @@ def _words(change: ChangeSet, world: World) -> tuple[str, ...]:
 
 
 def _default_branch(repository: Repository) -> str | None:
-    """What maestro.yaml on the disk calls it. It only helps to find the target; it decides nothing."""
+    """What maestro.yaml calls it: the one on main or master where there is one, else the one on the disk.
+
+    The disk holds what the author of a change wrote; were it asked first, a change could name its own branch as target.
+    """
     from maestro.config import load_config
 
     try:
+        likely = repository.default_branch_rev(None)
+        tip = repository.snapshot(likely) if likely is not None else None
+        if tip is not None and CONFIG_FILE in tip.entries:
+            return load_config(CONFIG_FILE, tip.read(CONFIG_FILE)).default_branch
         return load_config(CONFIG_FILE, (repository.root / CONFIG_FILE).read_bytes()).default_branch
     except (OSError, MaestroError):
         return None

@@ -53,8 +53,9 @@ def open_change(repository: Repository, selection: Selection, *, default_branch:
         return _first_commit(head)
     target, base_is_target = _target(repository, selection, default_branch)
     policy = repository.snapshot(target)
-    base = policy if base_is_target else _base(repository, repository.resolve(target), head_commit, target)
-    changes = compare(base, head)
+    bases = (policy,) if base_is_target else _bases(repository, repository.resolve(target), head_commit, target)
+    base = bases[0]
+    changes = _changes(bases, head)
     implicit = selection.target is None and selection.head is None
     on_target = head_commit == policy.commit
     if not on_target and implicit and not changes:  # on the default branch, but behind its remote
@@ -126,7 +127,9 @@ def _pull_request_target(repository: Repository, pull: PullRequest, *, base_is_t
     commit, and the pull request would judge itself."""
     head = repository.resolve("HEAD")
     parents = repository.parents(head)
-    if len(parents) == 2 and parents[1] == pull.head_sha:
+    # A branch that is checked out by name can have moved on meanwhile, to a merge of the author's own making.
+    is_githubs = pull.merge_sha is None or head == pull.merge_sha
+    if len(parents) == 2 and parents[1] == pull.head_sha and is_githubs:
         if repository.find(parents[0]) is None:
             raise _not_fetched("HEAD^1", pull.base_ref)
         return parents[0], base_is_target
@@ -141,20 +144,35 @@ def _pull_request_target(repository: Repository, pull: PullRequest, *, base_is_t
     )
 
 
-def _base(repository: Repository, target_commit: str, head_commit: str | None, target: str) -> Snapshot:
+def _bases(
+    repository: Repository, target_commit: str, head_commit: str | None, target: str
+) -> tuple[Snapshot, *tuple[Snapshot, ...]]:
     if head_commit is None:
-        return NOTHING
+        return (NOTHING,)
     if head_commit == target_commit or repository.parents(head_commit)[:1] == (target_commit,):
-        return repository.snapshot(target_commit)
-    found = repository.merge_base(target_commit, head_commit)
-    if found is not None:
-        return repository.snapshot(found)
+        return (repository.snapshot(target_commit),)
+    found = repository.merge_bases(target_commit, head_commit)
+    if found:
+        return (repository.snapshot(found[0]), *(repository.snapshot(commit) for commit in found[1:]))
     if repository.shallow:
         raise UsageError(
             f"this shallow clone does not reach back to where {head_commit[:12]} left {target}",
             remedy="fetch the history: git fetch --unshallow (actions/checkout: `fetch-depth: 0`)",
         )
-    return NOTHING
+    return (NOTHING,)
+
+
+def _changes(bases: tuple[Snapshot, *tuple[Snapshot, ...]], head: Snapshot) -> tuple[Change, ...]:
+    """What differs between the head and the base; or any base, where branches were merged crosswise.
+
+    A merge then weighs all of them, so a file that is as the first base has it can still replace the target's.
+    """
+    first, *others = bases
+    found = {change.path: change for change in compare(first, head)}
+    for other in others:
+        for change in compare(other, head):
+            found.setdefault(change.path, Change(change.path, first.entries.get(change.path), change.after))
+    return tuple(found[path] for path in sorted(found))
 
 
 def _not_fetched(rev: str, branch: str) -> UsageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -86,11 +87,16 @@ class Repository:
         return found
 
     def find(self, rev: str) -> str | None:
-        """The commit that a revision names, or None."""
+        """The commit that a revision names, or None.
+
+        A short name is a branch before it is a tag: ``origin/main`` is the remote's branch, ``main`` the local one. Git
+        itself prefers a tag (and the local branch ``origin/main``), so whoever may push one could choose what decides.
+        """
         if not rev or any(ord(char) < 32 or ord(char) == 127 for char in rev):
             return None
-        name = rev + "^{commit}"
-        answer = self.objects.read((name,))[name]
+        names = [name + "^{commit}" for name in (*_branches(rev), rev)]
+        answers = self.objects.read(names)
+        answer = next((answers[name] for name in names if answers[name] is not None), None)
         if answer is None or answer[1] != "commit":
             return None
         self._commits[answer[0]] = answer[2]
@@ -134,12 +140,16 @@ class Repository:
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The best common ancestor of two commits, or None (unrelated, or cut off by a shallow clone)."""
-        done = self.git.run("merge-base", "--end-of-options", one, other)
+        return next(iter(self.merge_bases(one, other)), None)
+
+    def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
+        """All best common ancestors of two commits: several where branches were merged into each other crosswise."""
+        done = self.git.run("merge-base", "--all", "--end-of-options", one, other)
         if done.returncode == 1:
-            return None
+            return ()
         if done.returncode != 0:
             raise explain(done.stderr, self.root, ("merge-base",))
-        return done.stdout.decode("ascii").split()[0]
+        return tuple(done.stdout.decode("ascii").split())
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether one commit is another or one of its ancestors (as far as a shallow clone shows)."""
@@ -288,6 +298,18 @@ class _Tree:
                 self.folders.append((path + "/", oid))
             else:
                 self.files[path] = Entry(mode, oid)
+
+
+_SHORT_NAME = re.compile(
+    r"(?!refs/|(?:[A-Z]+_)*HEAD(?![^~^:@]))(?![0-9a-f]{40}(?:[0-9a-f]{24})?\b)(?!-)((?:[^~^:@]|@(?!\{))+)(.*)"
+)
+"""A revision's name, where it is neither a full one, a pseudo ref such as FETCH_HEAD nor an id; and what follows it."""
+
+
+def _branches(rev: str) -> tuple[str, ...]:
+    """The branches, by full name, that the short name at the beginning of ``rev`` can mean."""
+    found = _SHORT_NAME.fullmatch(rev)
+    return tuple(f"refs/{kind}/{found[1]}{found[2]}" for kind in ("remotes", "heads")) if found else ()
 
 
 def _address(person: str) -> str:

@@ -54,6 +54,8 @@ class PullRequest:
     head_sha: str
     base_sha: str
     base_ref: str
+    merge_sha: str | None = None
+    """The merge commit that GitHub made for the event, where it says so (GITHUB_SHA)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def select(options: Options, environ: Mapping[str, str], event: object) -> Selec
 def _from_event(environ: Mapping[str, str], event: object) -> Selection:
     name = environ.get("GITHUB_EVENT_NAME", "")
     if name.startswith("pull_request"):
-        return _pull_request(name, event)
+        return _pull_request(name, environ, event)
     if name == "merge_group":
         return _merge_group(event)
     if name == "push":
@@ -117,18 +119,20 @@ def _from_event(environ: Mapping[str, str], event: object) -> Selection:
     return _other(name, environ, event)
 
 
-def _pull_request(name: str, event: object) -> Selection:
+def _pull_request(name: str, environ: Mapping[str, str], event: object) -> Selection:
     pull = _Event(name, event).object("pull_request")
     number, head, base = pull.number("number"), pull.object("head"), pull.object("base")
     base_ref = base.text("ref")
     fork = " from a fork" if _is_fork(head, base) else ""
+    # For pull_request_target GITHUB_SHA is the target's tip; only for these is it the merge commit.
+    merge_sha = environ.get("GITHUB_SHA") if name in ("pull_request", "pull_request_review") else None
     return Selection(
         target="HEAD^1",
         head=HEAD,
         all=False,
         source=f"pull request #{number}{fork} into {base_ref}",
         base="target",
-        pull_request=PullRequest(number, head.commit("sha"), base.commit("sha"), base_ref),
+        pull_request=PullRequest(number, head.commit("sha"), base.commit("sha"), base_ref, merge_sha or None),
         target_branch=base_ref,
     )
 
