@@ -58,7 +58,12 @@ class Scratch:
     def run(self, script: str) -> None:
         """Run what the reader does not see; it must succeed."""
         done = subprocess.run(
-            ["sh", "-e", "-c", script], cwd=self.repository, env=self.environ, capture_output=True, text=True, check=False
+            ["sh", "-e", "-c", script],
+            cwd=self.repository,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
 

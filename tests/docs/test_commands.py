@@ -14,19 +14,19 @@ from maestro.cli import COMMANDS, Command
 from tests.docs.pages import fences, name_of, pages, without_fences
 
 _INLINE = re.compile(r"`maestro ([^`]+)`")
-_IN_BLOCK = re.compile(r"(?:^|[\s/])maestro ((?:[a-z-]|--).*)$")
+_IN_BLOCK = re.compile(r"(?:^|[\s/])maestro ((?:[a-z]|--)(?!\S*:$).*)$")
 
 
 def said(text: str) -> Iterator[str]:
     """What follows the word maestro wherever a page shows it as a command."""
-    for found in _INLINE.finditer(without_fences(text)):
-        yield " ".join(found[1].split())
+    for inline in _INLINE.finditer(without_fences(text)):
+        yield " ".join(inline[1].split())
     for language, content, _ in fences(text):
         if language in ("sh", "console", "yaml", ""):
             for line in re.sub(r"\\\n", " ", content).splitlines():
                 # In a console, what stands without `$ ` is output.
                 if (language != "console" or line.startswith("$ ")) and (found := _IN_BLOCK.search(line)):
-                    yield re.split(r"\s#|\s[|>&;]", found[1])[0]
+                    yield re.split(r"\s+#|\s+[|>&;]", found[1])[0]
 
 
 def options_of(command: Command) -> set[str]:
@@ -37,11 +37,10 @@ def options_of(command: Command) -> set[str]:
 
 def objection(words: str) -> str | None:
     """What is wrong with a command as shown; None when it could be typed."""
-    if words.startswith(("--version", "--help")):
+    if words.startswith(("--version", "--help", "COMMAND ")):
         return None
     found = next((one for one in COMMANDS if words == one.name or words.startswith(f"{one.name} ")), None)
     if found is None:
-        # `maestro check` is also what the job on GitHub is called.
         return f"there is no command `maestro {words}`"
     used = set(re.findall(r"(?<![\w-])(--?[a-zA-Z][\w-]*)", re.sub(r'"[^"]*"', "", words)))
     unknown = used - options_of(found)
@@ -62,5 +61,6 @@ def test_what_does_not_exist_would_be_seen() -> None:
     assert objection("check --all --format json=report.json") is None
     assert objection("check --al") == "`maestro check --al`: no option --al"
     assert objection("chek") == "there is no command `maestro chek`"
-    page = "Run `maestro chek`.\n\n```sh\nmaestro fix --wrote   # now\n```\n\n```console\n$ maestro doctor\nmaestro is ok\n```\n"
+    page = "Run `maestro chek`.\n\n```sh\nmaestro fix --wrote   # now\n```\n"
+    page += "\n```console\n$ maestro doctor\nmaestro is ok\n```\n"
     assert list(said(page)) == ["chek", "fix --wrote", "doctor"]

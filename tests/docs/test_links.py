@@ -23,9 +23,8 @@ def broken(page: Path) -> list[str]:
             continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        if not target.exists() or not target.is_relative_to(ROOT):
-            out.append(link)
-        elif anchor and anchor not in anchors(target.read_text("utf-8")):
+        there = target.exists() and target.is_relative_to(ROOT)
+        if not there or (anchor and anchor not in anchors(target.read_text("utf-8"))):
             out.append(link)
     return out
 
