@@ -37,10 +37,10 @@ class Scratch:
         programs.mkdir()
         (programs / "maestro").write_text(_MAESTRO.format(python=sys.executable))
         (programs / "maestro").chmod(0o755)
-        for name in ("conftest", "opa"):
+        for name in ("conftest", "opa", "ssh-keygen", "openssl"):
             (programs / name).symlink_to(tool(name))
         self.environ = {
-            "PATH": f"{programs}:/usr/bin:/bin",
+            "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}",
             "HOME": str(folder),
             "MAESTRO_SIGNING_KEY_FILE": str(folder / "maestro-key.pem"),  # read only where something is signed
             "TMPDIR": str(folder),
