@@ -32,7 +32,7 @@ class DocumentIndex:
 
     def governs(self, path: str) -> bool:
         """Whether ``path`` is a document's by the patterns and its ending."""
-        return path.endswith(DOCUMENT_SUFFIXES) and self._governs(path)
+        return path.lower().endswith(DOCUMENT_SUFFIXES) and self._governs(path)
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -24,8 +24,12 @@ ID = "documents"
 NEEDS_REGO = False
 OF_THE_CHANGE_ITSELF = False
 
-LINK = Rule("mc.documents/link", "A document is a regular file", "commit the file itself in place of the link")
-SUBMODULE = Rule("mc.documents/submodule", "Documents do not live in submodules", "commit the files themselves")
+LINK = Rule(
+    "mc.documents/link", "A document is a regular file", "commit the file itself in place of the link", hides=True
+)
+SUBMODULE = Rule(
+    "mc.documents/submodule", "Documents do not live in submodules", "commit the files themselves", hides=True
+)
 COLLISION = Rule(
     "mc.documents/path_collision",
     "No two paths differ only by case or by Unicode form",
@@ -36,6 +40,7 @@ LFS = Rule(
     "mc.documents/lfs_pointer",
     "A document's text is in git itself",
     "take the file out of LFS: `git lfs untrack` it and commit the text",
+    hides=True,
 )
 CONFIG = Rule(
     "mc.documents/config", "maestro.yaml can be read", "repair maestro.yaml: after the merge nothing would be judged"

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from gates.scene import CouldNotJudge, Scene
+from maestro.documents.reading import read
 from maestro.errors import MaestroError
 from maestro.findings import (
     Failed,
@@ -127,13 +128,30 @@ def _marked(
     else:
         before = _fingerprints_at_target(gate, scene)
     block_existing = scene.settings.config.existing == "block"
+    hiding = {rule.id for rule in gate.RULES if rule.hides}
     held = waivers()
     marked = []
     for finding in findings:
         existing = finding.fingerprint in before and not block_existing
+        # What else such a file holds, nobody has judged: once it says something else, it is not as it was.
+        if existing and finding.rule in hiding:
+            existing = _says_the_same(scene, finding.location.path)
         waived_by = held.get((finding.rule, finding.subject))
         marked.append(replace(finding, existing=existing, waived_by=waived_by))
     return tuple(marked)
+
+
+def _says_the_same(scene: Scene, path: str) -> bool:
+    """Whether the file means at the head what it means at the target: the same bytes, or other comments and layout."""
+    head, target = scene.change.head, scene.change.policy
+    entries = head.entries.get(path), target.entries.get(path)
+    if entries[0] == entries[1]:
+        return True
+    if not all(entry is not None and entry.is_file for entry in entries):
+        return False
+    now, then = (read(path, side.read(path), dialect="lenient") for side in (head, target))
+    whole = bool(now.documents) and not any(problem.rule.mode == "enforce" for problem in now.problems)
+    return whole and [one.value for one in now.documents] == [one.value for one in then.documents]
 
 
 def _head_is_target(scene: Scene) -> bool:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from gates.pack_inputs import READS_DIFFERENTLY, UNREADABLE, Judged, inputs_of, is_judged
 from gates.scene import CouldNotJudge, Scene
-from maestro.documents import Document
-from maestro.documents.reading import RawDocument, read
+from maestro.config import PackEntry
 from maestro.errors import MaestroError
 from maestro.findings import Finding, Fix, GateResult, Location, Rule, Skipped, result_of
-from maestro.patterns import compile_patterns
 from policy import pack_rules
 
 if TYPE_CHECKING:
-    from maestro.documents.json_value import Json
     from policy.decide import Decision, Reason
     from policy.pack import Pack, PackProblem
 
@@ -25,17 +22,6 @@ ID = "policy"
 NEEDS_REGO = True
 OF_THE_CHANGE_ITSELF = False
 
-UNREADABLE = Rule(
-    "mc.policy/unreadable",
-    "A file that a pack judges can be read",
-    "repair the file, or take it out of the pack's `match`",
-)
-READS_DIFFERENTLY = Rule(
-    "mc.policy/yaml_1_1",
-    "A scalar means the same in YAML 1.1 and 1.2",
-    "put it in quotes, or write it so that both read the same",
-    mode="warn",
-)
 NO_ANSWER = Rule(
     "mc.policy/no_answer",
     "A pack that does not enforce still answers",
@@ -51,24 +37,7 @@ BROKEN_AFTER_MERGE = Rule(
 RULES = (UNREADABLE, READS_DIFFERENTLY, NO_ANSWER, BROKEN_AFTER_MERGE, *pack_rules.RULES)
 
 REPAIRABLE = ("policy/", "waivers/", "maestro.yaml")
-"""A change that touches nothing else may repair what decides, so a broken pack does not stop it."""
-
-_JUDGED_FILES = (".yaml", ".yml", ".json")
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One input of one pack: the value, and how to point into where it came from."""
-
-    value: Json
-    subject: str
-    raw: RawDocument
-    prefix: tuple[str | int, ...] = ()
-    owner: str | None = None
-
-    def locate(self, pointer: tuple[str | int, ...] | None) -> Location:
-        """The place of ``pointer`` in the file, or the start of the document."""
-        return self.raw.locate([*self.prefix, *(pointer or ())]) if pointer or self.prefix else self.raw.start
+"""A change that touches nothing else may repair what decides, so a broken pack does not stop it; see _only_repairs."""
 
 
 @dataclass
@@ -91,7 +60,7 @@ def judge(scene: Scene) -> GateResult:
     repairing = _only_repairs(scene)
     for problem in scene.settings.packs.problems:
         _problem(problem, repairing, tally)
-    inputs = [(pack, list(_inputs(scene, pack, tally))) for pack in packs]
+    inputs = [(pack, list(inputs_of(scene, pack, lambda finding: _once(tally, finding)))) for pack in packs]
     for pack, judged in inputs:
         if judged:
             _ask(scene, pack, judged, repairing, tally)
@@ -122,12 +91,30 @@ def judge(scene: Scene) -> GateResult:
 
 
 def _only_repairs(scene: Scene) -> bool:
+    """Whether the change touches only what decides. A broken pack lets it through, so nothing that packs judge may
+    come along: each file is governed, is a waiver, or is none that a pack could read."""
     paths = scene.changed_paths
-    return (
-        bool(paths)
-        and not scene.change.judge_all
-        and all(path == "maestro.yaml" or path.startswith(REPAIRABLE[:2]) for path in paths)
-    )
+    if not paths or scene.change.judge_all:
+        return False
+    sides = [scene.settings] + ([] if isinstance(scene.head_settings, MaestroError) else [scene.head_settings])
+    folders = {one.path for side in sides for one in side.packs.packs}
+    folders |= {one.pack for side in sides for one in side.packs.problems}
+    folders |= {
+        path for side in sides for one in side.config.packs if isinstance(one, PackEntry) for path in one.data or ()
+    }
+    return all(path == REPAIRABLE[2] or _repairs(scene, path, folders) for path in paths)
+
+
+def _repairs(scene: Scene, path: str, folders: set[str]) -> bool:
+    if not path.startswith(REPAIRABLE[:2]):
+        return False
+    entry = scene.change.head.entries.get(path)
+    if entry is None or (entry.is_file and not is_judged(path)):
+        return True
+    if scene.at_head.has(path):
+        parsed = scene.at_head.parsed(path)
+        return not parsed.problems and all(document.kind == "Waiver" for document in parsed.documents)
+    return entry.is_file and any(folder and (path + "/").startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
 def _problem(problem: PackProblem, repairing: bool, tally: _Tally) -> None:
@@ -149,7 +136,11 @@ def _ask(scene: Scene, pack: Pack, judged: Sequence[Judged], repairing: bool, ta
     tally.inputs += len(judged)
     failures: Counter[tuple[str, str | None]] = Counter()
     for one, decision in zip(judged, decisions, strict=True):
-        tally.findings.extend(_findings(pack, one, decision))
+        found = list(_findings(pack, one, decision))
+        if one.as_1_1:
+            known = {(known.rule, known.subject, known.message) for known in tally.findings}
+            found = [finding for finding in found if (finding.rule, finding.subject, finding.message) not in known]
+        tally.findings.extend(found)
         if decision.error is None:
             continue
         if pack.mode != "enforce":
@@ -211,58 +202,6 @@ def _fix(judged: Judged, reason: Reason) -> Fix | None:
     return Fix(f"set {'.'.join(str(part) for part in pointer)}", (edit,))
 
 
-def _inputs(scene: Scene, pack: Pack, tally: _Tally) -> Iterator[Judged]:
-    if pack.input == "document":
-        yield from _documents(scene, pack, tally)
-    elif pack.input == "flag-change":
-        yield from _changes(scene, "Flag")
-    elif pack.input == "manifest-change":
-        yield from _changes(scene, "Manifest")
-    else:
-        yield from _placements(scene)
-
-
-def _documents(scene: Scene, pack: Pack, tally: _Tally) -> Iterator[Judged]:
-    extra = {one.path: one.data for one in scene.extra_inputs if one.pack == pack.name}
-    head = scene.change.head
-    if scene.change.judge_all:
-        candidates: Iterable[str] = head.entries
-    else:
-        candidates = scene.changed_paths
-    matches = compile_patterns(pack.match)
-    paths = sorted(
-        path
-        for path in candidates
-        if path in head.entries
-        and head.entries[path].mode in ("100644", "100755")
-        and PurePosixPath(path).suffix in _JUDGED_FILES
-        and matches(path)
-    )
-    ours_and_sound = [path for path in paths if scene.at_head.has(path)]
-    scene.at_head.load(ours_and_sound)
-    ours_and_sound = [path for path in ours_and_sound if not scene.at_head.parsed(path).problems]
-    for document in scene.at_head.documents(ours_and_sound):
-        yield from _elements(document.raw)
-    contents = {**head.read_many(set(paths) - set(ours_and_sound)), **extra}
-    for path, data in sorted(contents.items()):
-        reading = read(path, data, dialect="lenient")
-        ours = "documents" in scene.gate_ids and scene.at_head.has(path)
-        for problem in reading.problems:
-            # The documents gate speaks of our own files; of others, this gate does, in the mode of the pack.
-            if ours:
-                continue
-            mode = problem.rule.mode if problem.rule.mode == "warn" else pack.mode
-            rule = Rule(UNREADABLE.id, UNREADABLE.title, UNREADABLE.remedy, mode)
-            _once(
-                tally,
-                rule.finding(problem.message, problem.location, subject=path, remedy=problem.remedy, owner=pack.owner),
-            )
-        for note in () if ours else reading.notes:
-            _once(tally, READS_DIFFERENTLY.finding(note.message, note.location, subject=path, remedy=note.remedy))
-        for raw in reading.documents:
-            yield from _elements(raw)
-
-
 def _once(tally: _Tally, finding: Finding) -> None:
     """Two packs may read one file: what is wrong with the file is said once, in the stricter mode."""
     for index, known in enumerate(tally.findings):
@@ -272,64 +211,6 @@ def _once(tally: _Tally, finding: Finding) -> None:
                 tally.findings[index] = finding
             return
     tally.findings.append(finding)
-
-
-def _elements(raw: RawDocument) -> Iterator[Judged]:
-    """A document, or the elements of a top-level list, as conftest evaluates them."""
-    if isinstance(raw.value, list):
-        for index, value in enumerate(raw.value):
-            yield Judged(value, raw.path, raw, (index,))
-    else:
-        yield Judged(raw.value, _subject(raw), raw)
-
-
-def _subject(raw: RawDocument) -> str:
-    """``Kind/name`` for our kinds (a waiver names them so), else the path: other kinds' names need not be unique."""
-    value = raw.value
-    if isinstance(value, dict) and value.get("apiVersion") == "maestro-conductor/v1":
-        metadata = value.get("metadata")
-        name = metadata.get("name") if isinstance(metadata, dict) else None
-        if isinstance(name, str) and isinstance(value.get("kind"), str):
-            return f"{value['kind']}/{name}"
-    return raw.path
-
-
-def _changes(scene: Scene, kind: str) -> Iterator[Judged]:
-    from policy.inputs import flag_change_input, manifest_change_input
-
-    build = flag_change_input if kind == "Flag" else manifest_change_input
-    before: dict[str, Json] = {}
-    if not scene.change.judge_all:
-        before = {
-            document.name: document.raw.value
-            for document in scene.at_base.documents(scene.changed_paths)
-            if document.kind == kind
-        }
-    for document in scene.at_head.documents(scene.scope):
-        if document.kind == kind:
-            value = build(before.get(document.name), document.raw.value, scene.now)
-            yield _judged(value, document)
-
-
-def _judged(value: Json, document: Document) -> Judged:
-    return Judged(value, document.subject, document.raw, owner=document.owner)
-
-
-def _placements(scene: Scene) -> Iterator[Judged]:
-    """Manifests in scope; all of them where a pool changed, for a pool decides where each can go."""
-    from policy.inputs import placement_request
-
-    index = scene.at_head
-    touched = [*scene.at_base.documents(scene.changed_paths), *index.documents(scene.scope)]
-    if any(document.kind == "Pool" for document in touched):
-        manifests = [one for one in index.documents(index.holding(["Manifest"])) if one.kind == "Manifest"]
-    else:
-        manifests = [one for one in index.documents(scene.scope) if one.kind == "Manifest"]
-    if not manifests:
-        return
-    pools = [one.raw.value for one in index.documents(index.holding(["Pool"])) if one.kind == "Pool"]
-    for document in manifests:
-        yield _judged(placement_request(document.raw.value, pools, scene.now), document)
 
 
 def _broken_after_merge(scene: Scene, asked: set[str]) -> Iterator[Finding]:

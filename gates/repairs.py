@@ -34,7 +34,7 @@ def patches(
             continue
         before = data.decode("utf-8")
         after = apply(before, [edit for edits in fixes for edit in edits])
-        if path.endswith(DOCUMENT_SUFFIXES) and not agreed(path, after, dialect=dialect_of(path)):
+        if path.lower().endswith(DOCUMENT_SUFFIXES) and not agreed(path, after, dialect=dialect_of(path)):
             distrusted.append(path)
         else:
             out.append(Patch(path, before, after, len(fixes)))

@@ -82,6 +82,8 @@ class Rule:
     title: str
     remedy: str
     mode: Mode = "enforce"
+    hides: bool = False
+    """What breaks it keeps the rest of its file from being judged."""
 
     def finding(
         self,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from maestro.documents import rules
-from maestro.documents.scalars import NumberTooBig, describe, differs_in_1_1, resolve
+from maestro.documents.scalars import NumberTooBig, describe, differs_in_1_1, resolve, resolve_1_1
 from maestro.documents.show import show_text
 from maestro.documents.yaml_events import (
     AliasEvent,
@@ -99,9 +99,9 @@ class _Anchored(NamedTuple):
 
 
 def compose(
-    next_event: Callable[[], Any], limits: Limits, *, strict: bool, report: Report, note: Report
+    next_event: Callable[[], Any], limits: Limits, *, strict: bool, report: Report, note: Report, as_1_1: bool = False
 ) -> list[Composed]:
-    """All documents of a stream.
+    """All documents of a stream; with ``as_1_1`` plain scalars that are values mean what they mean in YAML 1.1.
 
     Raises:
         Stopped: nothing of the file can be trusted.
@@ -137,6 +137,8 @@ def compose(
                     value = None
                 if not strict:
                     _note_difference(event, value, note)
+                    if as_1_1 and not (in_map and key is _NO_KEY):
+                        value = resolve_1_1(text, value)
             else:
                 value = text
             if event.anchor is not None:

@@ -214,8 +214,11 @@ def _first_keys(file: _File) -> dict[int, int]:
 _LENIENT_RULES = {rules.DUPLICATE_KEY.id: dataclasses.replace(rules.DUPLICATE_KEY, mode="warn")}
 
 
-def read(path: str, data: bytes, *, dialect: Dialect) -> Reading:
-    """All documents of a file, and everything wrong with it. Never raises for content."""
+def read(path: str, data: bytes, *, dialect: Dialect, as_1_1: bool = False) -> Reading:
+    """All documents of a file, and everything wrong with it. Never raises for content.
+
+    ``as_1_1`` (``lenient`` only): values are those that YAML 1.1 reads, for readers that still do.
+    """
     strict = dialect == "strict"
     limits = STRICT if strict else LENIENT
     refused = _refuse(path, data, limits)
@@ -230,7 +233,7 @@ def read(path: str, data: bytes, *, dialect: Dialect) -> Reading:
     report, note = _Notebook(), _Notebook()
     try:
         parser = file.parser()
-        composed = compose(parser.get_event, limits, strict=strict, report=report, note=note)
+        composed = compose(parser.get_event, limits, strict=strict, report=report, note=note, as_1_1=as_1_1)
     except Stopped as stopped:
         place = file.source.location(stopped.start + file.shift, stopped.end + file.shift)
         return Reading(path, (), (*report.problems(file, (), {}), Problem(stopped.rule, stopped.message, place)))

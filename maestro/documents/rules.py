@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from maestro.findings import Rule
 
 SYNTAX = Rule("mc.documents/syntax", "A file is valid YAML", "repair the YAML at the marked place")
@@ -55,5 +57,9 @@ MERGE_ORDER = Rule(
     mode="warn",
 )
 
-RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))
-"""All of them, in the order above."""
+RULES: tuple[Rule, ...] = tuple(
+    dataclasses.replace(value, hides=value.mode == "enforce")
+    for value in list(globals().values())
+    if isinstance(value, Rule)
+)
+"""All of them, in the order above. A document with a problem that blocks is judged by nothing else."""

@@ -125,6 +125,16 @@ def differs_in_1_1(text: str) -> str | None:
     return None if number and now == then else f"the number {then!r}"
 
 
+def resolve_1_1(text: str, value: str | int | float | bool | None) -> str | int | float | bool | None:
+    """What YAML 1.1 reads in a plain scalar; ``value`` is what the core schema of 1.2 reads."""
+    if differs_in_1_1(text) is None or text == "=":
+        return value
+    if text in _BOOLEANS_1_1:
+        return _BOOLEANS_1_1[text]
+    number = _number_1_1(text)
+    return text if number is None else number
+
+
 def describe(value: object) -> str:
     """A scalar's reading in words, for notes."""
     if value is None:
