@@ -24,6 +24,8 @@ from policy.rego_text import Head, Text, heads, read_text
 CONFIG_PATH = "maestro.yaml"
 _RULE_NAME = re.compile(r"(deny|violation|warn)((?:_[a-zA-Z0-9]+)*)\Z")
 _LIKE_A_RULE = re.compile(r"(deny|violation|warn)_")
+_ENDINGS = (".yaml", ".yml", ".json")
+"""Of the files that are judged."""
 _WILDCARD = re.compile(r"[*?\[]")
 _REGULAR = ("100644", "100755")
 _INPUTS: tuple[str, ...] = get_args(InputKind)
@@ -164,8 +166,8 @@ class _Loader:
             exceptions="exception" in names,
         )
 
-    def _problem(self, rule: Rule, message: str, location: Location) -> None:
-        self.problems.append(PackProblem(rule, message, location, self.folder))
+    def _problem(self, rule: Rule, message: str, location: Location, remedy: str | None = None) -> None:
+        self.problems.append(PackProblem(rule, message, location, self.folder, remedy))
 
     def _rego_version(self) -> RegoVersion:
         """The syntax the folder is written in. Needed before anything else can be read for certain: a block in any
@@ -246,7 +248,11 @@ class _Loader:
             if reserved or not (inside or self.entry.namespace):
                 why = "is reserved" if reserved else f"lies outside of the pack's namespace {'.'.join(wanted)}"
                 line = module.text.tokens[0].line
-                self._problem(pack_rules.PACKAGE, f"the package {'.'.join(parts)} {why}", Location(module.path, line))
+                remedy = None
+                if reserved:
+                    remedy = "give it another package: conftest and system are the engines' own, maestro_… is ours"
+                message = f"the package {'.'.join(parts)} {why}"
+                self._problem(pack_rules.PACKAGE, message, Location(module.path, line), remedy)
                 sound = False
         odd = [part for part in wanted if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", part)]
         if odd:
@@ -344,6 +350,12 @@ class _Loader:
             except PatternError as error:
                 self._problem(pack_rules.METADATA, f"match holds {pattern!r}, which must {error}", where)
                 return ()
+            if _reads_nothing(pattern):
+                message = f"match holds {pattern!r}: only .yaml, .yml and .json are read, so it matches nothing"
+                remedy = (
+                    "a folder is written `k8s/**`; what was converted to JSON is judged by `--input FILE.json=PACK`"
+                )
+                self._problem(pack_rules.NO_MATCH, message, where, remedy)
         return tuple(patterns)
 
     def _rules(self, own: list[_Module], pack_mode: Mode) -> tuple[PackRule, ...]:
@@ -372,7 +384,11 @@ class _Loader:
                 if _RULE_NAME.match(head.name) and head.shape != "function":
                     package = ".".join(module.text.package or ())
                     message = f"{head.name} stands in the helper package {package}, whose rules are never asked for"
-                    self._problem(pack_rules.RULE_NAME, message, Location(module.path, head.line, head.column))
+                    remedy = (
+                        f"give it an entry in maestro.yaml with `namespace: {package}`, or give the helper another name"
+                    )
+                    where = Location(module.path, head.line, head.column)
+                    self._problem(pack_rules.RULE_NAME, message, where, remedy)
 
     def _rule(self, name: str, found: list[tuple[_Module, Head, Annotation | None]], pack_mode: Mode) -> PackRule:
         kind, _, suffix = name.partition("_")
@@ -500,6 +516,14 @@ class _Settings:
     builtin_errors: Literal["strict", "undefined"]
     title: str | None
     location: Location
+
+
+def _reads_nothing(pattern: str) -> bool:
+    """Whether a pattern's last segment ends as no file does that is read."""
+    segment = pattern.rpartition("/")[2]
+    tail = re.split(r"[*?\]]", segment)[-1]
+    wild = tail != segment or not segment
+    return not any(tail.endswith(ending) or (wild and ending.endswith(tail)) for ending in _ENDINGS)
 
 
 def _stricter(one: Any, other: Any) -> bool:  # noqa: ANN401

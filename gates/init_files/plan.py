@@ -121,6 +121,7 @@ def _judging(found: Survey) -> tuple[tuple[ConftestPolicy, ...], list[str]]:
 
 
 _WHY_LEFT_OUT: Mapping[Reason, str] = {
+    "reserved": "the packages conftest and system belong to the engines. Give the rules a package of their own",
     "combine": "written for `conftest --combine`, which gives all files at once; here a rule is given one document",
     "file_name": "reads data.conftest, the name of the judged file; here a rule is given the document alone",
     "other_input": "nothing there speaks of Kubernetes YAML (kind, metadata, spec). If it judges other YAML or JSON, "

@@ -23,6 +23,7 @@ _KUBERNETES = re.compile(rb"^apiVersion:\s*(?!maestro-conductor/)\S", re.MULTILI
 _KIND = re.compile(rb"^kind:\s*\S", re.MULTILINE)
 _OURS = re.compile(rb"^apiVersion:\s*[\"']?maestro-conductor/", re.MULTILINE)
 _GLOB_SIGNS = frozenset("*?[]{}!\\")
+_RESERVED = ("conftest", "system")
 _COMBINED = re.compile(r"\binput\[[^\]\n]*\]\.contents\b")
 _FILE_NAME = re.compile(r"\bdata\.conftest\b")
 _OF_EVERY_OBJECT = re.compile(r"\b(apiVersion|kind|metadata|spec)\b")
@@ -39,9 +40,9 @@ class ConftestPolicy:
     match: tuple[str, ...] = ()
 
 
-Reason = Literal["combine", "file_name", "other_input", "same_namespace"]
-"""Why rules that conftest would ask are not proposed: they need all files at once; they read ``data.conftest``;
-nothing in them speaks of what every Kubernetes object has; another folder's rules are in the same package."""
+Reason = Literal["reserved", "combine", "file_name", "other_input", "same_namespace"]
+"""Why rules that conftest would ask are not proposed: their package is an engine's own; they need all files at once;
+they read ``data.conftest``; nothing in them speaks of what every Kubernetes object has; another folder's rules are in the same package."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,9 @@ def _proposed(
 
     usable = []
     for one in found:
-        if _COMBINED.search(one.own):
+        if one.policy.namespace.split(".")[0] in _RESERVED:
+            leave(one, "reserved")
+        elif _COMBINED.search(one.own):
             leave(one, "combine")
         elif _FILE_NAME.search(one.used):
             leave(one, "file_name")

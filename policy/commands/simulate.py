@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from policy.simulation import Subject
 
 CONFIG = "maestro.yaml"
+_READ = (".yaml", ".yml", ".json")
 _OURS = "maestro-conductor/"
 _LARGEST_INPUTS = 10 << 20
 
@@ -160,9 +162,16 @@ def _subject(path: Path, root: Path) -> Subject:
     from maestro.documents.reading import read
     from policy.simulation import Subject
 
-    data = read_regular(path)
     inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
     shown = inside or str(path)
+    data = read_regular(path)
+    if path.suffix not in _READ:
+        # HCL or INI can look like a YAML text, and every rule would then be silent about it.
+        raise UsageError(
+            f"only YAML and JSON are read, and only by these endings: {', '.join(_READ)}",
+            remedy=f"convert it first, for example: conftest parse {shlex.quote(path.name)} > input.json",
+            where=shown,
+        )
     reading = read(shown, data, dialect="lenient")
     _no_problems(reading.problems)
     values = [document.value for document in reading.documents]

@@ -252,6 +252,12 @@ def _broken(failure: Failure) -> Broken:
 
 
 def _remedy(failure: Failure) -> str | None:
+    if failure.kind == "compile" and "undefined function" in failure.message:
+        return (
+            "correct the name; functions that ask the network, the environment, the clock or chance (http.send, "
+            "net.lookup_ip_addr, opa.runtime, time.now_ns, rand.intn) are not available: the same input must give the "
+            "same decision tomorrow, so let the value come with the input or as data"
+        )
     return {
         "builtin": "guard the call, or set `custom.builtin_errors: undefined` in the pack to get OPA's default",
         "conflict": "let the rule have one value for this input",

@@ -200,6 +200,29 @@ def test_rules_in_a_helper_package_are_never_asked_for() -> None:
     assert blocking(load(files, entry).problems) == [], "conftest's namespaces may lie below each other"
 
 
+@pytest.mark.parametrize(
+    ("pattern", "silent"),
+    [
+        ("Dockerfile", True),
+        ("**/*.tf", True),
+        ("k8s", True),
+        ("a/*.y", True),
+        ("**", False),
+        ("k8s/**", False),
+        ("k8s/", False),
+        ("a/*", False),
+        ("a.json", False),
+        ("*.y*", False),
+        ("*ml", False),
+        ("a/[x-z]", False),
+    ],
+)
+def test_a_pattern_for_files_that_are_not_read_is_said(pattern: str, silent: bool) -> None:
+    problems = load({"p/p.rego": "package p\ndeny contains 1"}, f"[{{path: p, match: ['{pattern}']}}]").problems
+    assert [problem.rule.id for problem in problems] == ["mc.policy/no_match"] * silent
+    assert all("only .yaml, .yml and .json are read" in problem.message for problem in problems)
+
+
 def test_two_packs_with_one_namespace_both_stay_silent_and_it_is_said() -> None:
     files = {
         "policy/packs/a/p.rego": "package p\ndeny contains 1",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,15 @@ def npm_package(name: str) -> Path:
     """The unpacked folder of a data package from npm (``.tools/NAME``); skips or fails as :func:`tool` does."""
     folder = TOOLS / name
     return folder if folder.is_dir() else Path(_missing(f"the npm package {name}"))
+
+
+def conftest_sources() -> Path:
+    """The source of the conftest that ``make tools`` builds, where Go keeps it; skips or fails as :func:`tool` does."""
+    required = (TOOLS.parent / "tools" / "conftest" / "go.mod").read_text(encoding="utf-8")
+    name, version = re.findall(r"(github\.com/open-policy-agent/conftest) (\S+)", required)[0]
+    go = shutil.which("go")
+    cache = ""
+    if go:
+        cache = subprocess.run([go, "env", "GOMODCACHE"], capture_output=True, text=True, check=False).stdout.strip()
+    folder = Path(cache or Path.home() / "go" / "pkg" / "mod") / f"{name}@{version}"
+    return folder if folder.is_dir() else Path(_missing(f"the source of conftest ({folder.name})"))

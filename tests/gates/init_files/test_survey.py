@@ -121,11 +121,16 @@ def test_policies_that_could_not_judge_one_document_are_left_out() -> None:
         "x.yaml": SERVICE,
         "all/a.rego": b"package main\n\ndeny contains x if x := input[_].contents.kind\n",
         "name/a.rego": b'package main\n\ndeny contains "x" if data.conftest.file.name == input.kind\n',
+        "theirs/a.rego": pods("conftest"),
         "policy/a.rego": pods() + b"# input[_].contents and data.conftest are only spoken of\n",
     }
     found = look(files)
     assert [policy.path for policy in found.policies] == ["policy"]
-    assert found.left_out == (LeftOut("all", "main", "combine"), LeftOut("name", "main", "file_name"))
+    assert found.left_out == (
+        LeftOut("all", "main", "combine"),
+        LeftOut("name", "main", "file_name"),
+        LeftOut("theirs", "conftest", "reserved"),
+    )
 
 
 def test_policies_for_other_inputs_are_left_out_beside_those_for_kubernetes() -> None:

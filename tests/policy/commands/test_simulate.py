@@ -56,6 +56,16 @@ def test_an_allowed_manifest_says_where_it_would_run(snapshot: SnapshotAssertion
     assert said.stderr == snapshot
 
 
+@pytest.mark.parametrize("name", ["main.tf", "Dockerfile", "app.ini"])
+def test_a_file_of_another_format_is_refused(tmp_path: Path, name: str) -> None:
+    """HCL can be read as a YAML text, of which no rule would say anything."""
+    (tmp_path / name).write_text("a\n")
+    said = simulate(tmp_path / name, repo=tmp_path)
+    assert (said.code, said.stdout) == (2, "")
+    assert "only YAML and JSON are read" in said.stderr
+    assert f"conftest parse {name} > input.json" in said.stderr
+
+
 def test_a_denied_manifest_says_what_stands_in_the_way(snapshot: SnapshotAssertion) -> None:
     said = simulate(ASSETS / "bad-image-latest.yaml", "-i", ASSETS / "ok-region.json")
     assert said.code == 10
