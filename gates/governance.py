@@ -1,12 +1,13 @@
 """Gate ``governance``: a change to what decides is approved by those who answer for it.
 
 Who they are is read at the policy revision: the CODEOWNERS entry of each file; where a file has no owner, anybody in
-allowed_signers. A repository that names nobody yet is told how to; until it does, the findings warn.
+allowed_signers; where there is none either, the owners of anything else that decides. A repository that names nobody
+yet is told how to; until it does, the findings warn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from gates.approvals import FOLDER, Approval
@@ -14,8 +15,9 @@ from gates.approvers import Approvers, approvers_at
 from gates.governed.changes import governed_changes
 from gates.governed.question import GovernedChange, Question
 from gates.governed.rules import RULES as CHANGE_RULES
+from gates.governed.trust import decides
 from gates.scene import Scene
-from maestro.findings import Finding, GateResult, Location, Rule, Skipped, result_of
+from maestro.findings import Failed, Finding, GateResult, Location, Passed, Rule, Skipped, result_of
 
 ID = "governance"
 NEEDS_REGO = False
@@ -28,7 +30,13 @@ APPROVAL_VOID = Rule(
     mode="warn",
 )
 
-RULES = (*CHANGE_RULES, APPROVAL_VOID)
+NO_APPROVAL = Rule(
+    "mc.governance/no_approval",
+    "The folder approvals/ holds approvals alone",
+    "move the file elsewhere: signatures leave this folder out, so nobody could have approved what it says",
+)
+
+RULES = (*CHANGE_RULES, APPROVAL_VOID, NO_APPROVAL)
 
 
 def question_of(scene: Scene) -> Question:
@@ -53,12 +61,28 @@ def judge(scene: Scene) -> GateResult:
     if not changes and not folder_touched:
         return Skipped("nothing that decides was touched")
     approvers = approvers_at(scene.change.policy, scene.settings.config.approvals)
-    return settle(changes, approvers, scene.approvals)
+    result = settle(changes, approvers, scene.approvals)
+    hidden = list(_hidden_among_approvals(scene))
+    if not hidden:
+        return result
+    found = result.findings if isinstance(result, Failed) else ()
+    return Failed(result.judged + len(hidden), (*found, *hidden), result.note)
+
+
+def _hidden_among_approvals(scene: Scene) -> Iterator[Finding]:
+    """What decides or is governed, in the folder that no approval is about."""
+    question = question_of(scene)
+    for change in scene.change.changes:
+        path = change.path
+        if not path.startswith(FOLDER + "/") or change.after is None:
+            continue
+        if scene.at_head.governs(path) or decides(question, path):
+            yield NO_APPROVAL.finding(f"{path} is governed and is no approval", Location(path), subject=path)
 
 
 def settle(
     changes: Sequence[GovernedChange], approvers: Approvers, approvals: Callable[[], Sequence[Approval]]
-) -> GateResult:
+) -> Passed | Failed:
     """Findings for what is not approved; what is approved is told in the verdict's note.
 
     ``approvals`` is asked once, and not at all where nobody could have approved anything.
@@ -94,7 +118,7 @@ def _note(count: int, agreed: Sequence[Approval]) -> str | None:
 
 def _finding(change: GovernedChange, approvers: Approvers, given: Sequence[Approval]) -> Finding:
     unnamed = [path for path in change.paths if not approvers.named_for(path)]
-    owners = tuple(dict.fromkeys(owner for path in change.paths for owner in approvers.owners.owners_of(path)))
+    owners = tuple(dict.fromkeys(owner for path in change.paths for owner in approvers.owners_of(path)))
     finding = change.rule.finding(
         change.message,
         change.location,

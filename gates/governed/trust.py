@@ -13,8 +13,14 @@ from gates.ssh_signatures import listed
 from maestro.codeowners import LOCATIONS
 from maestro.findings import Location
 
-_WORKFLOW_FOLDERS = (".github/workflows/", ".github/actions/")
-_WORKFLOW_FILES = (".gitlab-ci.yml", ".pre-commit-config.yaml")
+_WORKFLOW_FOLDERS = (".github/workflows/", ".github/actions/", ".circleci/")
+_WORKFLOW_FILES = (
+    ".gitlab-ci.yml",
+    ".pre-commit-config.yaml",
+    "Jenkinsfile",
+    "azure-pipelines.yml",
+    "bitbucket-pipelines.yml",
+)
 
 
 def owner_changes(question: Question) -> Iterator[GovernedChange]:
@@ -29,7 +35,14 @@ def owner_changes(question: Question) -> Iterator[GovernedChange]:
     if moved:
         owners = " ".join(after.owners_of(moved[0])) or "nobody"
         message += f": {count(len(moved), 'file')} that decide would get other owners ({moved[0]}: {owners})"
-    yield GovernedChange(OWNERS_CHANGED, message, changed_line(question, touched[0]), touched[0], tuple(touched))
+    # A new file in another place replaces the one in force, so its owners have to agree, too.
+    paths = sorted({*touched, *_in_force(question)})
+    yield GovernedChange(OWNERS_CHANGED, message, changed_line(question, touched[0]), touched[0], tuple(paths))
+
+
+def _in_force(question: Question) -> list[str]:
+    entries = question.change.policy.entries
+    return [path for path in LOCATIONS if path in entries and entries[path].is_file][:1]
 
 
 def trust_changes(question: Question) -> Iterator[GovernedChange]:
