@@ -18,7 +18,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from gates.ssh_signatures import Bad, listed, plain_principal, verify
 from maestro.canonical_json import dumps
@@ -101,6 +101,21 @@ class Statement:
     def message(self) -> bytes:
         """The bytes that are signed."""
         return dumps(self.fields())
+
+
+class Signed(Protocol):
+    """Anything one person signs in the namespace of approvals; its schema, among the bytes, says what it is."""
+
+    @property
+    def who(self) -> str:
+        """The principal who signs."""
+
+    @property
+    def expires(self) -> dt.datetime:
+        """When it ends."""
+
+    def message(self) -> bytes:
+        """The bytes that are signed."""
 
 
 def approvable(change: ChangeSet) -> Approvable | None:
@@ -224,7 +239,7 @@ def _components(approvals: list[Approval]) -> int:
 
 
 def check_signature(
-    policy: Snapshot, statement: Statement, signature: str, *, path: str, environ: Mapping[str, str], now: dt.datetime
+    policy: Snapshot, statement: Signed, signature: str, *, path: str, environ: Mapping[str, str], now: dt.datetime
 ) -> Approval:
     """The approval that ``signature`` makes of ``statement``, by the keys of the policy revision.
 
@@ -272,12 +287,18 @@ def _fault_of(statement: Statement, subject: Approvable, now: dt.datetime) -> st
         return f"it is for another policy revision ({statement.subject.policy_revision[:12]}): the target has moved on"
     if statement.subject != subject:
         return "it is for other content than this change has now"
-    if statement.signed_at > now + CLOCK_SKEW:
-        return f"it says it was signed at {stamp(statement.signed_at)}, which is yet to come: one of the clocks is off"
-    if statement.expires - statement.signed_at > LONGEST:
-        return f"it would hold longer than {LONGEST.days} days"
-    if now >= statement.expires:
-        return f"it expired at {stamp(statement.expires)}"
+    return time_fault(statement.signed_at, statement.expires, now, longest=LONGEST)
+
+
+def time_fault(signed_at: dt.datetime, expires: dt.datetime, now: dt.datetime, *, longest: dt.timedelta) -> str | None:
+    """Why something signed then does not hold now; None when it does."""
+    if signed_at > now + CLOCK_SKEW:
+        return f"it says it was signed at {stamp(signed_at)}, which is yet to come: one of the clocks is off"
+    if expires - signed_at > longest:
+        hours = int(longest.total_seconds()) // 3600
+        return f"it would hold longer than {f'{hours // 24} days' if hours > 24 else f'{hours} hours'}"
+    if now >= expires:
+        return f"it expired at {stamp(expires)}"
     return None
 
 
@@ -312,7 +333,7 @@ def _checked(fields: Mapping[str, object]) -> tuple[Statement, str] | str:
     commits = (texts["policy_revision"], texts["head_tree"])
     if not all(_COMMIT.fullmatch(text) for text in commits) or not _DIGEST.fullmatch(texts["diff_digest"]):
         return "policy_revision, head_tree or diff_digest is not an id"
-    signed_at, expires = _time(texts["signed_at"]), _time(texts["expires"])
+    signed_at, expires = moment_of(texts["signed_at"]), moment_of(texts["expires"])
     if signed_at is None or expires is None:
         return "signed_at or expires is not a time like 2026-11-30T18:00:00Z"
     subject = Approvable(*commits, texts["diff_digest"])
@@ -329,7 +350,8 @@ def stamp(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _time(text: str) -> dt.datetime | None:
+def moment_of(text: str) -> dt.datetime | None:
+    """The moment ``stamp`` wrote; None where it did not."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text, re.ASCII):
         return None
     try:

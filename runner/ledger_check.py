@@ -107,10 +107,21 @@ class _Check:
             self._object(
                 "break-glass-open",
                 "",
-                f"{self.out.broken_glass} execution(s) ran in spite of a deny; to close it, merge a Waiver with "
-                f"rule {BREAK_GLASS_RULE} and subject Run/{self.folder.run_id}",
+                f"{self.out.broken_glass} execution(s) ran in spite of a deny{self._why()}; a merged Waiver closes it: "
+                f"`maestro waive {BREAK_GLASS_RULE} Run/{self.folder.run_id} --until DATE --reason TEXT`",
             )
         return self.out
+
+    def _why(self) -> str:
+        """The reasons that were given, and by whom they were approved."""
+        glasses = [said["break_glass"] for said in self.out.receipts.values() if isinstance(said.get("break_glass"), dict)]
+        words: list[str] = []
+        for glass in glasses:
+            given = glass.get("approvals")
+            who = [str(one.get("who")) for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+            said = f"{glass.get('reason')!r}, approved by {', '.join(who) or 'nobody'}"
+            words += [said] if said not in words else []
+        return f" ({'; '.join(words)})" if words else ""
 
     def _object(self, kind: Kind, name: str, message: str) -> None:
         self.out.objections.append(Objection(kind, self.out.run_id, f"runs/{self.out.run_id}/{name}", message))

@@ -4,7 +4,7 @@ Predicate (urn:maestro-conductor:decision:v1), subject the commit that is execut
 
     {run, session, made_at, tool, engine, source: {commit, tree, policy_revision},
      verdict: {digest, allowed}, approvals: [{who, method, verified}],
-     driver, rehearsal, break_glass: {reason, approvals} or null,
+     driver, rehearsal, break_glass: {reason, approvals: [as it was signed, signature included]} or null,
      manifests: [{subject, path, digest, size, placement, denied, decisions: […]}]}
 """
 
@@ -88,10 +88,10 @@ def decision_json(decision: Decision) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class BreakGlass:
-    """Executing in spite of a deny: why, and who approved."""
+    """Executing in spite of a deny: why, and what was signed by those who approved (``gates.break_glass``)."""
 
     reason: str
-    approvals: tuple[str, ...]
+    approvals: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,9 @@ def statement(run_id: str, number: int, made_at: dt.datetime, facts: Facts, plan
             "approvals": [dict(approval) for approval in facts.approvals],
             "driver": facts.driver,
             "rehearsal": facts.rehearsal,
-            "break_glass": None if glass is None else {"reason": glass.reason, "approvals": list(glass.approvals)},
+            "break_glass": None
+            if glass is None
+            else {"reason": glass.reason, "approvals": [dict(one) for one in glass.approvals]},
             "manifests": [one.to_json() for one in planned],
         },
     )

@@ -5,16 +5,11 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import re
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gates.approvals import (
     LONGEST,
-    NAMESPACE,
     Approval,
     Statement,
     approvable,
@@ -23,79 +18,78 @@ from gates.approvals import (
     stamp,
     without_approvals,
 )
+from gates.approver import ApproverKey, approver_key, confirm, lifetime_of, principal_of, signature_of
 from gates.assemble import assemble
-from gates.governance import Approvers, approvers_at, question_of
+from gates.approvers import Approvers, approvers_at
+from gates.governance import question_of
 from gates.governed.changes import governed_changes
 from gates.governed.question import GovernedChange
-from gates.ssh_signatures import agent_keys, fingerprint_of, plain_principal, public_key_of, sign
+from gates.ssh_signatures import fingerprint_of
 from maestro.change import ChangeSet, open_change
 from maestro.errors import ToolFailure, UsageError
-from maestro.git_command import Git
 from maestro.report.visible_text import visible
 from maestro.repository import Repository
 from maestro.selection import SelectionOptions, select
 from maestro.world import World
 
-_DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_ed25519_sk", "id_ecdsa_sk", "id_rsa")
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """A key to sign with: where it is (None: in the agent), its public line, the names it is listed with."""
-
-    path: Path | None
-    public: str
-    names: tuple[str, ...]
+USUAL = dt.timedelta(days=7)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="with --break-glass: the manifests to execute")
+    parser.add_argument(
+        "--break-glass", metavar="REASON", help="approve that they are executed in spite of what policy says"
+    )
     parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
     parser.add_argument("--target", metavar="REV", help="the branch to be merged into: its tip decides")
-    parser.add_argument("--head", metavar="REV", default="HEAD", help="what is approved (default: the commit here)")
+    parser.add_argument("--head", metavar="REV", help="what is approved (default: the commit here)")
     parser.add_argument("--key", metavar="PATH", help="your SSH key (default: git's signing key, ~/.ssh, the agent)")
     parser.add_argument("--as", metavar="PRINCIPAL", dest="who", help="the name your key is listed with")
-    parser.add_argument("--expires", metavar="TIME", default="7d", help="how long it holds: 12h, 7d, at most 30d")
+    parser.add_argument(
+        "--expires", metavar="TIME", help="how long it holds: 7d, at most 30d; for --break-glass 4h, at most 24h"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Show, ask, sign, write ``approvals/…json``, and say what comes next."""
-    lifetime = _lifetime(arguments.expires)
+    if arguments.break_glass is not None:
+        from gates.commands.approve_break_glass import approve
+
+        return approve(arguments, world)
+    if arguments.names:
+        raise UsageError(
+            "names are for --break-glass; a change is approved as a whole",
+            remedy="leave them out, or say why: --break-glass REASON",
+        )
+    lifetime = lifetime_of(arguments.expires, usual=USUAL, longest=LONGEST)
+    head = arguments.head or "HEAD"
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        options = SelectionOptions(target=arguments.target, head=arguments.head)
+        options = SelectionOptions(target=arguments.target, head=head)
         change = open_change(repository, select(options, world.environ, None))
         if repository.bare or repository.resolve("HEAD") != change.head.commit:
             raise UsageError(
                 "an approval is committed onto what it approves, so that has to be checked out here",
-                remedy=f"`git switch` to the branch of {arguments.head} first",
+                remedy=f"`git switch` to the branch of {head} first",
             )
         _refuse_stale(change)
         changes, approvers = _governed(change, world)
         if not changes:
             world.stdout.write("nothing here needs an approval: the change touches nothing that decides\n")
             return 0
-        key = _key(arguments.key, approvers, repository.root, world)
-        who = _who(arguments.who, key, approvers)
+        key = approver_key(arguments.key, approvers, repository.root, world)
+        who = principal_of(arguments.who, key, approvers)
         covered = _covered(changes, approvers, who, key)
         statement = _statement(change, who, world.now(), lifetime)
         _show(world, change, changes, covered, statement, key)
         if not arguments.yes:
-            _confirm(world)
+            confirm("Approve exactly this?", world)
         path = _sign(change, statement, key, repository.root, world)
     branch = f"git add {path} && git commit -m 'Approve: {statement.subject.diff_digest[7:19]}' && git push"
     world.stdout.write(f"{path}\n")
     world.stderr.write(f"  → {branch}\n")
     return 0
-
-
-def _lifetime(text: str) -> dt.timedelta:
-    found = re.fullmatch(r"([1-9][0-9]{0,3})([hdw])", text, re.ASCII)
-    lifetime = dt.timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
-    if lifetime is None or lifetime > LONGEST:
-        raise UsageError(f"--expires wants a time such as 12h or 7d, at most {LONGEST.days}d, not {text!r}")
-    return lifetime
 
 
 def _refuse_stale(change: ChangeSet) -> None:
@@ -118,73 +112,8 @@ def _governed(change: ChangeSet, world: World) -> tuple[list[GovernedChange], Ap
     return governed_changes(question_of(scene)), approvers_at(change.policy, scene.settings.config.approvals)
 
 
-def _key(asked: str | None, approvers: Approvers, root: Path, world: World) -> _Key:
-    """The key that was asked for, or the first of the usual ones that may approve.
-
-    Raises:
-        UsageError: it is not in allowed_signers of the policy revision, or there is none.
-    """
-    listed = ", ".join(dict.fromkeys(name for signer in approvers.signers for name in signer.principals))
-    if not listed:
-        raise UsageError(
-            f"nobody may approve yet: the target has no {approvers.signers_path}",
-            remedy=f'merge one with a line like `you@example.com namespaces="{NAMESPACE}" ssh-ed25519 AAAA…`',
-        )
-    tried = []
-    for path, public in _keys(asked, root, world):
-        fingerprint = fingerprint_of(public)
-        mine = [one for one in approvers.signers if one.fingerprint == fingerprint and not one.authority]
-        if mine or (asked and "-cert-" in public.split()[0]):
-            names = dict.fromkeys(name for one in mine for name in one.principals if plain_principal(name))
-            return _Key(path, public, tuple(names))
-        tried.append(f"{path or 'agent'} ({fingerprint})")
-    what = f"not in {approvers.signers_path} of the target: " + ", ".join(tried) if tried else "no SSH key was found"
-    raise UsageError(what, remedy=f"name your key with --key PATH; who may approve: {listed}")
-
-
-def _keys(asked: str | None, root: Path, world: World) -> Iterator[tuple[Path | None, str]]:
-    """(path or None for the agent's, public key) of the keys to try, in order."""
-    home = Path(world.environ.get("HOME", "/"))
-    if asked is not None:
-        path = home / asked[2:] if asked.startswith("~/") else world.cwd / asked
-        yield path, public_key_of(path, world.environ)
-        return
-    git = Git(root, world.environ)
-    configured = git.run("config", "--get", "user.signingkey").stdout.decode("utf-8", "replace").strip()
-    literal = configured.removeprefix("key::")
-    paths = [home / ".ssh" / name for name in _DEFAULT_KEYS]
-    if _is_public_key(literal):
-        yield None, literal
-    elif "/" in configured:
-        paths.insert(0, home / configured[2:] if configured.startswith("~/") else Path(configured))
-    for path in paths:
-        if path.is_file():
-            yield path, public_key_of(path, world.environ)
-    for public in agent_keys(world.environ):
-        yield None, public
-
-
-def _is_public_key(text: str) -> bool:
-    try:
-        fingerprint_of(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _who(asked: str | None, key: _Key, approvers: Approvers) -> str:
-    if asked is not None and not plain_principal(asked):
-        raise UsageError(f"--as wants one name, not {asked!r}")
-    if asked is None and not key.names:
-        patterns = ", ".join(dict.fromkeys(name for one in approvers.signers for name in one.principals))
-        raise UsageError(
-            f"{approvers.signers_path} names you by a pattern only ({patterns})", remedy="say who you are: --as NAME"
-        )
-    return asked if asked is not None else key.names[0]
-
-
 def _covered(
-    changes: Sequence[GovernedChange], approvers: Approvers, who: str, key: _Key
+    changes: Sequence[GovernedChange], approvers: Approvers, who: str, key: ApproverKey
 ) -> tuple[GovernedChange, ...]:
     """The changes that this person may approve at least in part; whether the signature holds is seen later.
 
@@ -218,7 +147,7 @@ def _show(
     changes: Iterable[GovernedChange],
     covered: Sequence[GovernedChange],
     statement: Statement,
-    key: _Key,
+    key: ApproverKey,
 ) -> None:
     lines = [f"What decides would change, against {statement.subject.policy_revision[:12]}:", ""]
     for one in changes:
@@ -242,23 +171,9 @@ def _show(
     world.stderr.write("\n".join(lines))
 
 
-def _confirm(world: World) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError("nobody can be asked: this is no terminal", remedy="read what is shown, then give --yes")
-    world.stderr.write("Approve exactly this? Type yes: ")
-    world.stderr.flush()
-    if sys.stdin.readline().strip().lower() != "yes":
-        raise UsageError("not approved; nothing was written")
-
-
-def _sign(change: ChangeSet, statement: Statement, key: _Key, root: Path, world: World) -> str:
+def _sign(change: ChangeSet, statement: Statement, key: ApproverKey, root: Path, world: World) -> str:
     """Sign, verify as the check will, and write. The file's path in the repository."""
-    with tempfile.TemporaryDirectory(prefix="maestro-") as folder:
-        path = key.path
-        if path is None:
-            path = Path(folder) / "key.pub"
-            path.write_text(key.public + "\n", encoding="utf-8")
-        signature = sign(statement.message(), path, namespace=NAMESPACE, environ=world.environ)
+    signature = signature_of(statement.message(), key, world)
     name = file_name(statement)
     checked = check_signature(
         change.policy, statement, signature, path=name, environ=world.environ, now=statement.signed_at

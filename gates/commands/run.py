@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gates.merged_manifests import Merged, by_name, changed, open_merged, require_unchanged
 from maestro import __version__
+from maestro.canonical_json import digest
 from maestro.errors import MaestroError, ToolFailure, UsageError
 from maestro.evidence import verdict as tree_verdict
 from maestro.evidence.trust import Trust, trust_of
@@ -53,6 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="RUN-ID", help="complete a run that was cut short")
     parser.add_argument(
         "--break-glass", metavar="REASON", help="execute in spite of a deny, where maestro.yaml allows it"
+    )
+    parser.add_argument(
+        "--approval",
+        metavar="FILE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="what `maestro approve --break-glass` wrote, of each who approved",
     )
     parser.add_argument("--verdict", metavar="FILE", help="the verdict that `maestro check --attest FILE` signed")
     parser.add_argument("--key", metavar="FILE", help="the key that signs receipts (or MAESTRO_SIGNING_KEY)")
@@ -96,8 +105,12 @@ def _refuse_nonsense(arguments: argparse.Namespace) -> None:
         raise UsageError("--changed and names exclude each other")
     if arguments.resume is not None and arguments.changed:
         raise UsageError("--resume knows what the run was about: leave --changed out")
-    if arguments.break_glass is not None and not arguments.break_glass.strip():
-        raise UsageError("--break-glass wants a reason")
+    if arguments.break_glass is not None:
+        from gates.break_glass import reason_of
+
+        reason_of(arguments.break_glass)
+    elif arguments.approval:
+        raise UsageError("--approval is for --break-glass", remedy="give the reason that was approved as well")
 
 
 @dataclass(frozen=True)
@@ -133,15 +146,16 @@ def _prepare(
     from policy.engines.choose import choose
 
     engine = choose(arguments.engine, world.environ)
-    planned = [_plan(document, merged, engine, world) for document in documents]
+    in_spite = arguments.break_glass is not None
+    planned = [_plan(document, merged, engine, world, in_spite=in_spite) for document in documents]
     _refuse_placements(arguments, planned)
     verdict = _verdict(arguments, world, repository, merged, trust, verdict_for)
-    glass = _break_glass(arguments, world, repository, merged, planned, verdict)
-    if not verdict.allowed and glass is None:
+    broken = _break_glass(arguments, world, merged, planned, verdict)
+    if not verdict.allowed and broken is None:
         tree_verdict.require(verdict, tree=merged.source.tree_id(), policy_revision=merged.policy_revision)
     fresh = f"{world.now():%Y%m%d-%H%M%S}-{token_hex(4)}"
     subjects = [one.task.subject for one in planned]
-    run_id = arguments.resume or run_id_of(world.environ.get("GITHUB_RUN_ID"), subjects, fresh)
+    glass, run_id = broken or (None, arguments.resume or run_id_of(world.environ.get("GITHUB_RUN_ID"), subjects, fresh))
     facts = Facts(
         commit=merged.commit,
         tree=merged.source.tree_id(),
@@ -202,28 +216,45 @@ def _changed(world: World, repository: Repository, merged: Merged) -> list[Docum
     return changed(merged, repository.snapshot(before))
 
 
-def _plan(document: Document, merged: Merged, engine: Engine, world: World) -> Planned:
+def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, in_spite: bool) -> Planned:
     """Ask every pack of the tip that judges manifests.
+
+    Args:
+        document: a manifest.
+        merged: where packs and pools are read.
+        engine: what judges.
+        world: for the time.
+        in_spite: a pack that cannot be loaded is a deny, which broken glass overrides, and not an error.
 
     Raises:
         ToolFailure: a pack cannot be loaded, so nobody knows what it would say.
     """
-    from policy.decide import decide
+    from policy.decide import Decision, decide
     from policy.simulation import Subject, inputs_of
 
     task_of(document)
     packs = merged.settings.packs
+    decisions, placing = [], []
     for problem in packs.problems:
-        if problem.rule.mode == "enforce":
+        if problem.rule.mode != "enforce":
+            continue
+        if not in_spite:
             raise ToolFailure(
                 f"the pack {problem.pack} cannot judge: {problem.message}",
                 where=problem.location.path,
-                remedy="repair it",
+                remedy="repair it; `--break-glass` runs in spite of it where maestro.yaml allows that",
             )
+        unread = digest(document.raw.value)
+        error = f"cannot judge: {problem.message}"
+        decisions.append(
+            Decision(
+                problem.pack, "enforce", engine.name, False, None, (), pack_digest="", input_digest=unread, error=error
+            )
+        )
+        placing.append(decisions[-1])
     index = merged.at_tip
     pools = [one.raw.value for one in index.documents(index.holding(["Pool"])) if one.kind == "Pool"]
     subject = Subject("Manifest", (document.raw.value,), document.path)
-    decisions, placing = [], []
     for pack in packs.packs:
         inputs = inputs_of(pack, subject, pools, world.now(), named=False)
         if not inputs:
@@ -291,51 +322,63 @@ def judged_on_the_spot(
 def _break_glass(
     arguments: argparse.Namespace,
     world: World,
-    repository: Repository,
     merged: Merged,
     planned: Sequence[Planned],
     verdict: TreeVerdict,
-) -> BreakGlass | None:
-    """The broken glass, where there is something to break, it may be broken, and enough people agree."""
-    if arguments.break_glass is None or (verdict.allowed and all(one.denied is None for one in planned)):
+) -> tuple[BreakGlass, str] | None:
+    """The broken glass and the id of its run, where there is something to break, and enough people agree.
+
+    Raises:
+        Refused: it may not be broken here, too few approve, or they approve another run than is to be resumed.
+    """
+    if arguments.break_glass is None:
         return None
-    allowed = merged.settings.config.break_glass
-    if allowed is None:
+    if verdict.allowed and all(one.denied is None for one in planned):
+        world.stderr.write("nothing stands in the way: the glass stays whole\n")
+        return None
+    from gates.break_glass import Emergency, judge, lacking, needed_by, reason_of
+    from gates.approvers import approvers_at
+
+    needed = needed_by(merged.settings.config)
+    digests = {one.task.subject: one.digest for one in planned}
+    emergency = Emergency(merged.policy_revision, digests, reason_of(arguments.break_glass))
+    judged = judge(merged.tip, emergency, _approval_files(arguments, world), world.environ, world.now())
+    paths = {one.path: None for one in planned}
+    short = lacking(judged, approvers_at(merged.tip, needed), list(paths), needed)
+    if short is not None:
         raise Refused(
-            "maestro.yaml does not allow --break-glass",
-            where="maestro.yaml",
-            remedy="`break_glass: {approvals: N}` allows it, once that is merged",
+            f"--break-glass needs the approval of {needed}, and {short}",
+            remedy=_how_to_approve(planned, emergency.reason),
         )
-    from gates.approvals import people
-
-    approvals = [one for one in _approvals_of_tip(world, repository, merged) if one.verified]
-    count = people(approvals)
-    if count < allowed.approvals:
+    if arguments.resume not in (None, emergency.run_id):
         raise Refused(
-            f"--break-glass needs the approval of {allowed.approvals}, and {count} approved",
-            remedy="each approver runs `maestro approve` on a clean checkout of the tip; put the files into approvals/",
+            f"what was approved is the run {emergency.run_id}, not {arguments.resume}",
+            remedy="leave --resume out: a run in spite of policy is one of its own",
         )
-    return BreakGlass(arguments.break_glass.strip(), tuple(one.who for one in approvals))
+    given = tuple(one.fields for one in judged if one.approval.verified)
+    return BreakGlass(emergency.reason, given), emergency.run_id
 
 
-def _approvals_of_tip(world: World, repository: Repository, merged: Merged) -> Sequence[Approval]:
-    """Who approved the tip as it is: files in the working tree's approvals/, which differs in nothing else."""
-    from gates.approvals import ssh_approvals
-    from maestro.change import ChangeSet
-    from maestro.repository import compare
+def _approval_files(arguments: argparse.Namespace, world: World) -> list[tuple[str, bytes]]:
+    files = []
+    for name in arguments.approval:
+        try:
+            files.append((name, (world.cwd / name).read_bytes()))
+        except OSError as error:
+            raise UsageError(
+                f"the approval cannot be read: {error.strerror}",
+                where=name,
+                remedy="everything after --approval is a file: put names of manifests before it",
+            ) from error
+    return files
 
-    head = repository.worktree()
-    change = ChangeSet(
-        policy=merged.tip,
-        base=merged.tip,
-        head=head,
-        changes=compare(merged.tip, head),
-        judge_all=False,
-        preview=False,
-        on_default_branch=True,
-        source="break-glass",
-    )
-    return ssh_approvals(change, world.environ, world.now())
+
+def _how_to_approve(planned: Sequence[Planned], reason: str) -> str:
+    from shlex import quote
+
+    names = " ".join(one.task.subject.removeprefix("Manifest/") for one in planned)
+    command = visible(f"maestro approve --break-glass {quote(reason)} {names}")
+    return f"each approver runs `{command}` and hands over the file it writes: --approval FILE..."
 
 
 def _approvals_of_merge(world: World, repository: Repository, merged: Merged) -> Sequence[Approval]:
@@ -449,6 +492,8 @@ def _tell_plan(world: World, prepared: _Prepared) -> int:
 
 def _tell(world: World, summary: Summary, prepared: _Prepared) -> None:
     write = world.stderr.write
+    if summary.resumed and not summary.endings and summary.segment.complete:
+        write("  it was complete already: nothing was started\n")
     bad = [(execution, ending) for execution, ending in summary.endings if ending.last.outcome != "succeeded"]
     for execution, ending in bad[:SHOWN]:
         last = ending.last

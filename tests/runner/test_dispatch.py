@@ -241,7 +241,7 @@ def test_what_ran_before_it_was_denied_still_gets_its_receipt(tmp_path: Path) ->
 
 
 def test_broken_glass_runs_it_marks_it_and_stays_open_until_it_is_closed(tmp_path: Path) -> None:
-    glass = BreakGlass("the pack is broken", ("dev@acme.example",))
+    glass = BreakGlass("the pack is broken", ({"who": "dev@acme.example"},))
     plan = planned(name="b", denied="residency")
     dispatcher(tmp_path).dispatch(facts(break_glass=glass), [plan, planned(name="a")], local(tmp_path))
     report = check(tmp_path)
@@ -249,6 +249,7 @@ def test_broken_glass_runs_it_marks_it_and_stays_open_until_it_is_closed(tmp_pat
     (objection,) = report.objections
     assert objection.kind == "break-glass-open"
     assert f"Run/{RUN}" in objection.message
+    assert "('the pack is broken', approved by dev@acme.example)" in objection.message
     assert check(tmp_path, closed=True).objections == []
 
 

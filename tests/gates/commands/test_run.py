@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gates.approvals import NAMESPACE, Approvable, Statement, file_name
 from gates.commands import run as command
 from gates.merged_manifests import Merged
-from gates.ssh_signatures import sign
 from maestro.errors import MaestroError
 from maestro.evidence.verdict import TreeVerdict
-from maestro.repository import diff_digest
 from maestro.world import World
+from tests.gates.governed import Answer, maestro
 from tests.maestro.evidence import keys
 from tests.runner.governed_runs import NOW, Runs, manifest
 from tests.support.ssh_keys import key as ssh_key
@@ -213,8 +213,6 @@ def test_a_missing_secret_is_told_before_anything_starts(tmp_path: Path) -> None
 
 
 def test_an_attested_verdict_counts_for_its_tree_only(tmp_path: Path) -> None:
-    from tests.gates.governed import maestro
-
     runs = Runs(tmp_path)
     arguments = ["check", "--target", "main", "--head", "main", "--all", "--attest", str(tmp_path / "verdict")]
     attested = maestro(runs.repo, *arguments, "--key", str(runs.key), environ=runs.environ, now=NOW)
@@ -276,49 +274,246 @@ def test_a_handed_in_verdict_is_held_to_the_same(tmp_path: Path) -> None:
 # Breaking the glass
 
 
-def test_glass_is_broken_only_where_that_is_allowed_and_approved(tmp_path: Path) -> None:
-    runs = Runs(tmp_path, files={"pools/all.yaml": DRAINED})
-    refused = runs.run("a", "--break-glass", "the region burns")
-    assert refused.code == 10
-    assert "maestro.yaml does not allow --break-glass" in refused.err
-    config = (runs.repo.path / "maestro.yaml").read_text()
-    signers = "".join(f"{who}@acme.example {ssh_key(who).public}\n" for who in ("alice", "bob"))
-    runs.repo.commit({"maestro.yaml": config + "break_glass: {approvals: 2}\n", "policy/allowed_signers": signers})
-    tree = runs.repo.git("rev-parse", "HEAD^{tree}")
-    for number, who in enumerate(("alice", "bob")):
-        lacking = runs.run("a", "--break-glass", "the region burns")
-        assert (lacking.code, runs.ran) == (10, [])
-        assert f"needs the approval of 2, and {number} approved" in lacking.err
-        subject = Approvable(runs.repo.head, tree, diff_digest(()))
-        said = Statement(f"{who}@acme.example", subject, NOW, NOW.replace(day=24))
-        environ = {"PATH": os.environ["PATH"]}
-        signature = sign(said.message(), ssh_key(who).private, namespace=NAMESPACE, environ=environ)
-        runs.repo.write(file_name(said), json.dumps({**said.fields(), "signature": signature}))
-    answer = runs.run("a", "--break-glass", "the region burns")
+BURNS = "the region burns"
+
+
+def _breakable(tmp_path: Path, config: str = "break_glass: {approvals: 2}\n", **files: str) -> Runs:
+    """Manifests that policy denies, where two may let them run all the same: alice (twice, two names) and bob."""
+    signers = "".join(f"{who}@acme.example {ssh_key(key).public}\n" for who, key in SIGNERS)
+    given = {"pools/all.yaml": DRAINED, "policy/allowed_signers": signers, **files}
+    return Runs(tmp_path, config=config, files=given)
+
+
+SIGNERS = (("alice", "alice"), ("alias", "alice"), ("bob", "bob"), ("carol", "carol"))
+
+
+def _approve(runs: Runs, who: str, *arguments: str, reason: str = BURNS, now: dt.datetime = NOW) -> Answer:
+    key = dict(SIGNERS).get(who, who)
+    words = ["--as", f"{who}@acme.example", "--key", str(ssh_key(key).private), "--yes"]
+    return maestro(
+        runs.repo, "approve", "--break-glass", reason, *(arguments or ("a",)), *words, environ=runs.environ, now=now
+    )
+
+
+def _approved(runs: Runs, who: str, *arguments: str, reason: str = BURNS, now: dt.datetime = NOW) -> str:
+    answer = _approve(runs, who, *arguments, reason=reason, now=now)
+    assert answer.code == 0, answer.err
+    return answer.out.strip()
+
+
+def _break(runs: Runs, *files: str, name: str = "a", reason: str = BURNS) -> Answer:
+    approval = ["--approval", *files] if files else []
+    return runs.run(name, "--break-glass", reason, *approval)
+
+
+def test_glass_is_broken_where_enough_people_signed_just_that(tmp_path: Path) -> None:
+    runs = _breakable(tmp_path)
+    alice = _approved(runs, "alice")
+    lacking = _break(runs, alice)
+    assert (lacking.code, runs.ran) == (10, [])
+    assert "needs the approval of 2, and 1 approved who may for manifests/a.yaml" in lacking.err
+    assert "each approver runs `maestro approve --break-glass 'the region burns' a`" in lacking.err
+    bob = _approved(runs, "bob")
+    answer = _break(runs, alice, bob)
     assert answer.code == 0, answer.err
     assert runs.ran == ["a"]
-    verified = runs.receipts("verify")
-    assert verified.code == 10
-    assert "1 by BREAK-GLASS" in verified.out
     (run_id,) = runs.run_ids()
     (receipt,) = json.loads(runs.receipts("show", run_id).out)["executions"].values()
     assert receipt["break_glass"] == {
-        "reason": "the region burns",
-        "approvals": ["alice@acme.example", "bob@acme.example"],
+        "reason": BURNS,
+        "approvals": [json.loads((runs.repo.path / path).read_text()) for path in (alice, bob)],
     }
-    closing = (
-        "apiVersion: maestro-conductor/v1\nkind: Waiver\nmetadata: {name: burnt}\n"
-        f"spec: {{rule: mc.run/break_glass, subject: Run/{run_id}, until: 2026-12-31, reason: reviewed}}\n"
+    verified = runs.receipts("verify")
+    assert verified.code == 10
+    assert "1 by BREAK-GLASS" in verified.out
+    assert "('the region burns', approved by alice@acme.example, bob@acme.example)" in verified.out
+    assert runs.repo.git("status", "--porcelain") == ""
+
+
+def test_glass_is_not_broken_where_maestro_yaml_does_not_allow_it(tmp_path: Path) -> None:
+    runs = _breakable(tmp_path, config="")
+    for answer in (_break(runs), _approve(runs, "alice")):
+        assert (answer.code, runs.ran) == (10, [])
+        assert "maestro.yaml does not allow --break-glass" in answer.err
+
+
+def test_an_approval_is_for_one_run(tmp_path: Path) -> None:
+    runs = _breakable(tmp_path, config="break_glass: {approvals: 1}\n")
+    alice = _approved(runs, "alice")
+    assert _break(runs, alice).code == 0
+    again = _break(runs, alice)
+    assert (again.code, runs.ran, len(runs.run_ids())) == (0, ["a"], 1)
+    assert "it was complete already: nothing was started" in again.err
+    # Nor does it complete a run that was denied before.
+    denied = runs.run("a")
+    assert denied.code == 10
+    (other,) = (one for one in runs.run_ids() if not one.startswith("glass-"))
+    resumed = runs.run("--resume", other, "--break-glass", BURNS, "--approval", alice)
+    assert (resumed.code, runs.ran) == (10, ["a"])
+    assert f"not {other}" in resumed.err
+
+
+def _other_tip(runs: Runs, path: str) -> str:
+    runs.repo.commit({"README.md": "the tip moves"})
+    return path
+
+
+def _other_content(runs: Runs, path: str) -> str:
+    said = json.loads((runs.repo.path / path).read_text())
+    runs.repo.commit({"manifests/a.yaml": manifest("a", f"echo other >> {runs.marks}")})
+    forged = {**said, "policy_revision": runs.repo.head}
+    (runs.repo.path / path).write_text(json.dumps(forged))
+    return path
+
+
+def _forged(**changes: object) -> Callable[[Runs, str], str]:
+    def forge(runs: Runs, path: str) -> str:
+        said = json.loads((runs.repo.path / path).read_text())
+        (runs.repo.path / path).write_text(json.dumps({**said, **changes}))
+        return path
+
+    return forge
+
+
+@pytest.mark.parametrize(
+    ("arguments", "then", "says"),
+    [
+        ((("b",), {}), None, "it is for Manifest/b"),
+        ((("a", "b"), {}), None, "it is for Manifest/a, Manifest/b"),
+        (((), {"reason": "another region burns"}), None, "it is for another reason: 'another region burns'"),
+        (((), {"now": NOW - dt.timedelta(hours=4)}), None, "it expired at 2026-11-23T12:00:00Z"),
+        (((), {"now": NOW + dt.timedelta(hours=1)}), None, "which is yet to come"),
+        (((), {}), _other_tip, "it is for the tip"),
+        (((), {}), _other_content, "it is for another content of these manifests"),
+        (((), {}), _forged(reason=BURNS + "!"), "it says more, or says it otherwise"),
+        (((), {}), _forged(expires="2026-11-23T17:00:00Z"), "the signature does not hold"),
+        (((), {}), _forged(expires="2026-11-25T17:00:00Z"), "it would hold longer than 24 hours"),
+        (((), {}), _forged(who="carol@acme.example"), "the signature does not hold"),
+        (((), {}), _forged(more="x"), "'more' is unknown"),
+        (((), {}), _forged(manifests=[]), "manifests is not a list"),
+        (((), {}), _forged(schema="urn:maestro-conductor:approval:v1"), "it is no approval to break the glass"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_an_approval_of_something_else_does_not_count(
+    tmp_path: Path,
+    arguments: tuple[tuple[str, ...], dict[str, Any]],
+    then: Callable[[Runs, str], str] | None,
+    says: str,
+) -> None:
+    runs = _breakable(tmp_path)
+    names, options = arguments
+    bad = _approved(runs, "alice", *names, **options)
+    if then is not None:
+        bad = then(runs, bad)
+    answer = _break(runs, bad, _approved(runs, "bob"))
+    assert (answer.code, runs.ran) == (10, []), answer.err
+    assert "needs the approval of 2, and 1 approved" in answer.err
+    assert f"{bad} does not count: " in answer.err
+    assert says in answer.err
+
+
+def test_one_key_is_one_person_whatever_its_names(tmp_path: Path) -> None:
+    runs = _breakable(tmp_path)
+    answer = _break(runs, _approved(runs, "alice"), _approved(runs, "alias"))
+    assert (answer.code, runs.ran) == (10, [])
+    assert "needs the approval of 2, and 1 approved" in answer.err
+
+
+def test_owners_of_the_manifest_approve_and_nobody_else(tmp_path: Path) -> None:
+    runs = _breakable(tmp_path, "break_glass: {approvals: 1}\n", CODEOWNERS="/manifests/a.yaml bob@acme.example\n")
+    refused = _approve(runs, "alice")
+    assert refused.code == 2
+    assert "alice@acme.example owns none of these manifests; their owners are bob@acme.example" in refused.err
+    both = _approve(runs, "alice", "a", "b")
+    assert "not yours to approve; somebody else has to as well" in both.err
+    answer = runs.run("a", "b", "--break-glass", BURNS, "--approval", both.out.strip())
+    assert (answer.code, runs.ran) == (10, [])
+    assert "0 approved who may for manifests/a.yaml" in answer.err
+    together = runs.run(
+        "a", "b", "--break-glass", BURNS, "--approval", both.out.strip(), _approved(runs, "bob", "a", "b")
     )
-    runs.repo.git("clean", "-fdq", "approvals")
-    runs.repo.commit({"waivers/burnt.yaml": closing})
-    closed = runs.receipts("verify")
-    assert closed.code == 0, closed.out
+    assert together.code == 0, together.err
+    assert runs.ran == ["a", "b", "b", "b"]
+
+
+def test_neither_kind_of_approval_stands_in_for_the_other(tmp_path: Path) -> None:
+    runs = _breakable(tmp_path, config="break_glass: {approvals: 1}\n")
+    runs.repo.branch("change")
+    runs.repo.commit({"maestro.yaml": (runs.repo.path / "maestro.yaml").read_text() + "existing: block\n"})
+    words = ["--target", "main", "--as", "alice@acme.example", "--key", str(ssh_key("alice").private), "--yes"]
+    change = maestro(runs.repo, "approve", *words, environ=runs.environ, now=NOW)
+    assert change.code == 0, change.err
+    refused = _break(runs, change.out.strip())
+    assert (refused.code, runs.ran) == (10, [])
+    assert "it is no approval to break the glass (schema 'urn:maestro-conductor:approval:v1')" in refused.err
+    (runs.repo.path / change.out.strip()).unlink()
+    glass = runs.repo.path / _approved(runs, "alice")
+    runs.repo.commit({"approvals/glass.json": glass.read_text()})
+    judged = maestro(runs.repo, "check", "--target", "main", "--head", "change", environ=runs.environ, now=NOW)
+    assert judged.code == 10
+    assert "approvals/glass.json does not count: its fields are not those of an approval" in judged.out + judged.err
+
+
+def test_a_pack_that_cannot_be_loaded_is_overridden_as_well(tmp_path: Path) -> None:
+    broken = {"policy/packs/placement/placement.rego": "# METADATA\n# custom: {mode: enforce}\npackage ] \n"}
+    runs = _breakable(tmp_path, "break_glass: {approvals: 1}\n", **broken)
+    without = runs.run("a")
+    assert (without.code, runs.ran) == (1, [])
+    assert "cannot judge" in without.err
+    answer = _break(runs, _approved(runs, "alice"))
+    assert answer.code == 0, answer.err
+    assert runs.ran == ["a"]
+    assert {
+        one["kind"] for one in json.loads(runs.receipts("verify", "--format", "json").out)["runs"][0]["objections"]
+    } == {"break-glass-open"}
+
+
+def test_a_merged_waiver_closes_the_glass_for_good(tmp_path: Path) -> None:
+    runs = _breakable(tmp_path, config="break_glass: {approvals: 1}\n")
+    assert _break(runs, _approved(runs, "alice")).code == 0
+    (run_id,) = runs.run_ids()
+    command = runs.receipts("verify").out.split("closes it: `maestro ")[1].split("`")[0]
+    words = command.replace("DATE", "2026-12-31").replace("TEXT", "reviewed").split()
+    assert words[:3] == ["waive", "mc.run/break_glass", f"Run/{run_id}"]
+    written = maestro(runs.repo, *words, environ=runs.environ, now=NOW)
+    assert written.code == 0, written.err
+    assert runs.receipts("verify").code == 10
+    runs.repo.git("add", "-A")
+    runs.repo.git("commit", "-qm", "Explain")
+    assert runs.receipts("verify").code == 0
+    for when in (NOW, NOW.replace(year=2027)):
+        judged = maestro(runs.repo, "check", "--all", "--format", "json", environ=runs.environ, now=when)
+        gates = {one["gate"]: one["findings"] for one in json.loads(judged.out)["verdicts"]}
+        assert (gates["waivers"], gates["documents"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["run", "a", "--approval", "x.json"], "--approval is for --break-glass"),
+        (["run", "a", "--break-glass", BURNS, "--approval", "x.json"], "put names of manifests before it"),
+        (["run", "a", "--break-glass", "two\nlines"], "one line of at most 500"),
+        (["approve", "a"], "names are for --break-glass"),
+        (["approve", "--break-glass", " ", "a"], "wants a reason"),
+        (["approve", "--break-glass", BURNS], "what shall run in spite of policy?"),
+        (["approve", "--break-glass", BURNS, "a", "--target", "main"], "neither --target nor --head"),
+        (["approve", "--break-glass", BURNS, "a", "--expires", "2d"], "at most 24h"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, command: list[str], says: str) -> None:
+    runs = _breakable(tmp_path)
+    answer = maestro(runs.repo, *command, environ=runs.environ, now=NOW)
+    assert (answer.code, runs.ran, runs.run_ids()) == (2, [], [])
+    assert says in answer.err
 
 
 def test_glass_that_need_not_be_broken_is_not(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
-    assert runs.run("a", "--break-glass", "just in case").code == 0
+    answer = runs.run("a", "--break-glass", "just in case")
+    assert answer.code == 0
+    assert "nothing stands in the way: the glass stays whole" in answer.err
     assert "BREAK-GLASS" not in runs.receipts("verify").out
 
 
@@ -392,8 +587,6 @@ def test_a_ledger_that_cannot_be_written_is_told_with_the_way_on(tmp_path: Path)
 
 
 def test_a_clock_set_back_before_the_keys_time_starts_nothing(tmp_path: Path) -> None:
-    from tests.gates.governed import maestro
-
     runs = Runs(tmp_path)
     answer = maestro(runs.repo, "run", "a", environ=runs.environ, now=NOW.replace(year=2019))
     assert (answer.code, runs.ran) == (2, [])
