@@ -156,6 +156,8 @@ class Slot:
         record["leftovers"] = self._sweep()
         record["dropped"] = cut.finish()
         code = os.waitstatus_to_exitcode(status)
+        if self.cancelled and code == -signal.SIGTERM:
+            stopped = stopped or "cancelled"  # the signal to our group found it before it had its own
         exit_code, number = (code, None) if code >= 0 else (None, -code)
         outcome = stopped or ("succeeded" if code == 0 else "failed")
         final = outcome in ("succeeded", "cancelled") or attempt >= last
