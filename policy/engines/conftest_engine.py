@@ -185,7 +185,7 @@ class _Asking:
             done = run(
                 self._command(nonce),
                 timeout=seconds,
-                env=_environment(self.folder),
+                env=environment(self.folder),
                 cwd=self.folder,
                 output_limit=limits.output_bytes,
             )
@@ -210,7 +210,7 @@ class _Asking:
             argv += ["--data", f"data/d{number}.json"]
         if self.program.strict_builtin_errors:
             argv.append("--show-builtin-errors")
-        return ["/bin/sh", "-c", _LIMITED, "sh", str(self.engine.limits.memory_kib), *argv, "empty.json"]
+        return limited([*argv, "empty.json"], self.engine.limits.memory_kib)
 
 
 def adapter(nonce: str, entrypoints: Sequence[str]) -> str:
@@ -230,7 +230,12 @@ violation contains json.marshal([[id, values] |
 """
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def limited(argv: Sequence[str], memory_kib: int) -> list[str]:
+    """The command that runs another with at most so much address space."""
+    return ["/bin/sh", "-c", _LIMITED, "sh", str(memory_kib), *argv]
+
+
+def environment(folder: Path) -> dict[str, str]:
     """Nothing of ours: conftest reads CONFTEST_* and plugins from HOME, OPA tells packs the rest. Few threads and one
     malloc arena, because each reserves address space that the memory limit counts."""
     home = str(folder)
@@ -276,7 +281,7 @@ def probe(program: Path) -> tuple[str, str]:
     from policy.engines.conftest_output import embedded_opa
 
     with tempfile.TemporaryDirectory(prefix="maestro-rego-") as folder:
-        done = run([os.fspath(program), "--version"], timeout=10, env=_environment(Path(folder)), cwd=Path(folder))
+        done = run([os.fspath(program), "--version"], timeout=10, env=environment(Path(folder)), cwd=Path(folder))
     found = embedded_opa(done.stdout)
     if done.returncode or found is None:
         raise ToolFailure(
