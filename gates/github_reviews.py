@@ -1,7 +1,8 @@
 """Approvals that are GitHub reviews: the adapter around the REST API (PyGithub, imported when a review is wanted).
 
 A review counts when it approves exactly the commit that is judged, is its author's last word, was not dismissed, and
-comes from somebody who wrote nothing of the pull request. Teams are expanded where the token may read them.
+comes from somebody who wrote nothing of the pull request, given after it was last pointed at another branch. Teams are
+expanded where the token may read them.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from maestro.errors import ToolFailure
 if TYPE_CHECKING:
     from github import Github
     from github.PullRequest import PullRequest
+    from github.PullRequestReview import PullRequestReview
 
 EVENTS = ("pull_request", "pull_request_review", "merge_group")
 TIMEOUT_SECONDS = 15
 _QUEUE_BRANCH = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]{40,64}")
+_MOST_COMMITS = 250
+"""GitHub lists no more of a pull request."""
 _LAST_WORDS = ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
 """States that replace what the same person said before; a comment or a pending review does not."""
 
@@ -114,18 +118,27 @@ def _queued(group: Mapping[str, Any], head: str | None) -> _Wanted | None:
 
 def _approvers(pull: PullRequest, reviewed: str) -> list[str]:
     """Logins whose last word approves the commit ``reviewed``, without those who wrote any of it."""
-    last: dict[str, tuple[str, str | None]] = {}
+    last: dict[str, PullRequestReview] = {}
     for review in pull.get_reviews():
         # GitHub lists them in the order of time; somebody whose account is gone has no name and no say.
         if review.user is not None and review.state in _LAST_WORDS:
-            last[review.user.login] = (review.state, review.commit_id)
-    approving = [login for login, (state, commit) in last.items() if state == "APPROVED" and commit == reviewed]
+            last[review.user.login] = review
+    approving = [one for one in last.values() if one.state == "APPROVED" and one.commit_id == reviewed]
     if not approving:
         return []
+    # Into another branch the same commits were another change: less of it may have been shown to who approved.
+    retargeted = [event.created_at for event in pull.get_issue_events() if event.event == "base_ref_changed"]
     wrote = {pull.user.login.lower()} if pull.user else set()
-    for commit in pull.get_commits():
+    listed = 0
+    for listed, commit in enumerate(pull.get_commits(), start=1):  # noqa: B007 - the count is wanted
         wrote.update(person.login.lower() for person in (commit.author, commit.committer) if person and person.login)
-    return [login for login in approving if login.lower() not in wrote]
+    if listed >= _MOST_COMMITS:
+        raise ValueError(f"it lists no more than {_MOST_COMMITS} commits, so it is not known who wrote the others")
+    return [
+        one.user.login
+        for one in approving
+        if one.user.login.lower() not in wrote and all(one.submitted_at > moment for moment in retargeted)
+    ]
 
 
 def _approval(client: Github, pull: PullRequest, login: str, teams: list[str]) -> Approval:

@@ -38,6 +38,10 @@ RETRY_SECONDS = 1.0
 """Before the second attempt; doubles from there, at most a minute."""
 
 
+_OURS = ("MAESTRO_", "ACTIONS_")
+"""Variables that no command gets, whoever merged a manifest that names one: our keys, the job's own tokens."""
+
+
 class LocalDriver:
     """Runs each execution as a process, at most ``slots`` at once, below ``folder`` (logs, journals)."""
 
@@ -89,6 +93,11 @@ class LocalDriver:
         kind, _, variable = reference.partition(":")
         if kind != "env":
             raise UsageError(f"{task.subject}: the secret {name} comes from {kind}:, which this machine cannot resolve")
+        if variable.startswith(_OURS):
+            raise UsageError(
+                f"{task.subject}: the secret {name} is to come from {variable}, which is not for commands",
+                remedy="keys and tokens of the job itself are handed to nobody; nothing was started",
+            )
         if variable not in self._environ:
             raise UsageError(
                 f"{task.subject}: the secret {name} is to come from the variable {variable}, which is not set",

@@ -17,6 +17,7 @@ HEAD = "a" * 40
 MERGE = "b" * 40
 OLD = "c" * 40
 PULL = "/repos/acme/governed/pulls/7"
+ISSUE = PULL.replace("/pulls/", "/issues/")
 
 Answers = dict[str, tuple[int, Any]]
 
@@ -66,6 +67,7 @@ class GitHub:
             200,
             {
                 "url": f"{self.url}{PULL}",
+                "issue_url": f"{self.url}{ISSUE}",
                 "number": 7,
                 "state": "open",
                 "user": {"login": author},
@@ -73,6 +75,7 @@ class GitHub:
             },
         )
         self.answers[f"{PULL}/reviews"] = (200, list(reviews))
+        self.answers[f"{ISSUE}/events"] = (200, [])
         self.answers[f"{PULL}/commits"] = (
             200,
             [{"sha": HEAD, "author": {"login": name}, "committer": {"login": "web-flow"}} for name in commits],
@@ -106,8 +109,11 @@ def environ(github: GitHub, tmp_path: Path) -> dict[str, str]:
     }
 
 
-def review(login: str | None, state: str = "APPROVED", commit: str = HEAD) -> dict[str, Any]:
-    return {"id": 1, "user": {"login": login} if login else None, "state": state, "commit_id": commit, "body": ""}
+def review(
+    login: str | None, state: str = "APPROVED", commit: str = HEAD, at: str = "2026-11-23T12:00:00Z"
+) -> dict[str, Any]:
+    user = {"login": login} if login else None
+    return {"id": 1, "user": user, "state": state, "commit_id": commit, "body": "", "submitted_at": at}
 
 
 def ask(environ: dict[str, str], head: str | None = MERGE, owners: tuple[str, ...] = ()) -> list[str]:
@@ -152,6 +158,30 @@ def test_a_comment_after_an_approval_leaves_it_standing(github: GitHub, environ:
 def test_nobody_approves_what_they_wrote(github: GitHub, environ: dict[str, str]) -> None:
     github.pull(review("alex"), review("sam"), commits=("dev", "Alex"))
     assert ask(environ) == ["@sam"]
+
+
+def test_a_review_from_before_the_pull_request_changed_its_branch_does_not_count(
+    github: GitHub, environ: dict[str, str]
+) -> None:
+    """Approved as a small change of a branch of the author's own, then pointed at the default branch."""
+    github.pull(review("alex", at="2026-11-23T12:00:00Z"), review("sam", at="2026-11-23T14:00:00Z"))
+    github.answers[f"{ISSUE}/events"] = (
+        200,
+        [
+            {"event": "renamed", "created_at": "2026-11-23T15:00:00Z"},
+            {"event": "base_ref_changed", "created_at": "2026-11-23T13:00:00Z"},
+        ],
+    )
+    assert ask(environ) == ["@sam"]
+
+
+def test_more_commits_than_github_lists_are_an_error(github: GitHub, environ: dict[str, str]) -> None:
+    """The first beyond them could be the reviewer's own."""
+    github.pull(review("alex"), commits=("dev",) * 250)
+    with pytest.raises(ToolFailure, match="no more than 250 commits"):
+        ask(environ)
+    github.pull(review("alex"), commits=("dev",) * 249)
+    assert ask(environ) == ["@alex"]
 
 
 def test_reviews_beyond_the_first_page_are_read(github: GitHub, environ: dict[str, str]) -> None:
