@@ -122,6 +122,9 @@ class _Lexer:
                 stop = end if stop < 0 else stop
                 body = text[self.at + 1 : stop]
                 body = body[:-1] if body.endswith("\r") else body
+                if "\r" in body:
+                    # Engines do not agree on where such a comment ends: what follows may be code to one of them.
+                    self.code.append(body)
                 self.comments.append(Comment(body, self.line, self._column(), len(self.tokens)))
                 self.at = stop
             else:
