@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -31,22 +32,49 @@ if TYPE_CHECKING:
     from policy.pack import Pack
 
 
-@dataclass
 class Judge:
-    """The engine, chosen only when something is to be decided: a change without Rego needs none."""
+    """The engine, used only when something is to be decided: a change without Rego needs none."""
 
-    asked: str
-    world: World
-    engine: Engine | None = field(default=None)
+    def __init__(self, asked: str, world: World) -> None:
+        self._asked = asked
+        self._environ = world.environ
+        self._choosing: threading.Thread | None = None
+        self._chosen: Engine | Exception | None = None
+        self.engine: Engine | None = None
+        """The one that was asked something."""
+
+    def get_ready(self) -> None:
+        """Look for the engine while git is asked: conftest takes as long to say its version as to judge."""
+        self._choosing = threading.Thread(target=self._choose, name="choosing the engine")
+        self._choosing.start()
 
     def __call__(self, pack: Pack, inputs: Sequence[Any]) -> list[Decision]:
-        """``policy.decide.decide`` with the engine asked for."""
+        """``policy.decide.decide`` with the engine asked for.
+
+        Raises:
+            MaestroError: there is no such engine that could be trusted.
+        """
         from policy.decide import decide
-        from policy.engines.choose import choose
 
         if self.engine is None:
-            self.engine = choose(self.asked, self.world.environ)
+            if self._choosing is None:
+                self._choose()
+            else:
+                self._choosing.join()
+            if isinstance(self._chosen, Exception):
+                raise self._chosen
+            if self._chosen is None:
+                raise ToolFailure("looking for the engine ended without one")
+            self.engine = self._chosen
         return decide(pack, inputs, self.engine)
+
+    def _choose(self) -> None:
+        from policy.engines.choose import choose
+
+        try:
+            self._chosen = choose(self._asked, self._environ)
+        except Exception as error:  # belongs to whoever asks
+            self._chosen = error
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,9 @@ from typing import Literal
 
 from maestro.errors import MaestroError, ToolFailure, UsageError
 from maestro.process import find_program
-from policy.engines.both_engine import BothEngines
 from policy.engines.conftest_engine import ConftestEngine, probe
 from policy.engines.engine import Engine
 from policy.engines.known_bad import known_bad
-from policy.engines.regopy_engine import RegopyEngine
 
 Choice = Literal["auto", "conftest", "regopy", "both"]
 CHOICES: tuple[Choice, ...] = ("auto", "conftest", "regopy", "both")
@@ -35,16 +33,24 @@ def choose(choice: str, environ: Mapping[str, str]) -> Engine:
     if choice not in CHOICES:
         raise UsageError(f"there is no engine {choice!r}", remedy="use one of " + ", ".join(CHOICES))
     if choice == "regopy":
-        return RegopyEngine(remedy=HOW_TO_GET_CONFTEST)
+        return _regopy(HOW_TO_GET_CONFTEST)
     try:
         conftest = trusted_conftest(environ)
     except MaestroError as error:
         if choice != "auto":
             raise
-        return RegopyEngine(remedy=f"{error.message}: {HOW_TO_GET_CONFTEST}")
+        return _regopy(f"{error.message}: {HOW_TO_GET_CONFTEST}")
     if choice == "both":
-        return BothEngines(conftest, RegopyEngine(remedy=HOW_TO_GET_CONFTEST, proven_only=False))
+        from policy.engines.both_engine import BothEngines
+
+        return BothEngines(conftest, _regopy(HOW_TO_GET_CONFTEST, proven_only=False))
     return conftest
+
+
+def _regopy(remedy: str, *, proven_only: bool = True) -> Engine:
+    from policy.engines.regopy_engine import RegopyEngine  # brings package metadata along; conftest needs none of it
+
+    return RegopyEngine(remedy=remedy, proven_only=proven_only)
 
 
 def trusted_conftest(environ: Mapping[str, str]) -> ConftestEngine:
