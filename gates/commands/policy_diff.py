@@ -1,0 +1,141 @@
+"""``maestro policy diff``: what a change of packs would do to decisions, over every document, fixture and recording."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gates.assemble import assemble
+from gates.checking import Judge
+from gates.decision_diff import Recordings, changed_pairs, comparable, decision_diff
+from gates.scene import Scene
+from maestro.change import open_change
+from maestro.errors import SelectionError, ToolFailure, UsageError
+from maestro.github_event import read_event
+from maestro.progress import Progress, wanted
+from maestro.repository import Repository
+from maestro.selection import SelectionOptions, select
+from maestro.world import World
+
+if TYPE_CHECKING:
+    from policy.diff.result import PolicyDiff
+
+FORMATS = ("terminal", "json", "markdown", "html")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
+    parser.add_argument("--target", metavar="REV", help="the branch to be merged into: its packs are the old ones")
+    parser.add_argument("--head", metavar="REV", help="whose packs are the new ones (default: the working tree)")
+    parser.add_argument(
+        "--corpus",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help='recorded inputs besides documents and fixtures: JSON lines {"input", "pack"?}, or OPA\'s decision log',
+    )
+    parser.add_argument("--pack", metavar="NAME", action="append", default=[], help="only this pack; may be repeated")
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "conftest", "regopy", "both"),
+        default="auto",
+        help="what evaluates Rego (default: conftest where it is, else the embedded engine)",
+    )
+    parser.add_argument(
+        "--format",
+        metavar="FORMAT[=FILE]",
+        action="append",
+        help=f"{', '.join(FORMATS)}; several may be given (default: terminal)",
+    )
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """Show what moves. 0 whatever it is: the gate ``policy-diff`` blocks, this command informs.
+
+    Raises:
+        UsageError: a line of a corpus cannot be read, or a maestro.yaml.
+        SelectionError: a file or pack that is not there.
+        ToolFailure: the engine is missing.
+    """
+    formats = [_format(text) for text in arguments.format or ["terminal"]]
+    recordings = [_recordings(world, name) for name in arguments.corpus]
+    with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
+        options = SelectionOptions(target=arguments.target, head=arguments.head)
+        change = open_change(repository, select(options, world.environ, read_event(world.environ)))
+        judge = Judge(arguments.engine, world)
+        scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=()).scene
+        _refuse(scene, arguments.pack)
+        with Progress(world.stderr, enabled=wanted(world.stderr, world.environ, quiet=False)) as progress:
+            diff = decision_diff(
+                scene,
+                recordings=recordings,
+                only=arguments.pack,
+                engine=lambda: judge.engine.version if judge.engine else None,
+                started=progress.step,
+            )
+    for name, file in formats:
+        _write(world, name, file, diff)
+    return 0
+
+
+def _refuse(scene: Scene, names: list[str]) -> None:
+    why = comparable(scene)
+    if why is not None:
+        raise UsageError(why, remedy="repair maestro.yaml; `maestro check` shows how a repair is judged")
+    changed, equal = changed_pairs(scene)
+    known = sorted(pair.name for pair in [*changed, *equal])
+    for name in names:
+        if name not in known:
+            raise SelectionError(
+                f"--pack {name}: there is no such pack", remedy="the packs are: " + (", ".join(known) or "none")
+            )
+
+
+def _recordings(world: World, name: str) -> Recordings:
+    path = world.cwd / name
+    if not path.is_file():
+        raise SelectionError(f"--corpus {name}: there is no such file")
+    return Recordings(name, path)
+
+
+def _format(text: str) -> tuple[str, Path | None]:
+    name, equals, file = text.partition("=")
+    if name not in FORMATS or (equals and not file):
+        raise UsageError(f"--format {text!r} is no format", remedy=f"one of {', '.join(FORMATS)}; each may have =FILE")
+    return name, Path(file) if equals else None
+
+
+def _render(name: str, diff: PolicyDiff, *, colour: bool) -> str:
+    if name == "terminal":
+        from policy.diff import terminal
+
+        return terminal.render(diff, colour=colour)
+    if name == "json":
+        from policy.diff import json_report
+
+        return json_report.render(diff)
+    if name == "markdown":
+        from policy.diff import markdown
+
+        return markdown.render(diff)
+    from policy.diff import html_page
+
+    return html_page.render(diff)
+
+
+def _write(world: World, name: str, file: Path | None, diff: PolicyDiff) -> None:
+    # What a person reads goes to standard error, so that a machine format has standard output to itself.
+    stream = world.stderr if name == "terminal" else world.stdout
+    text = _render(name, diff, colour=file is None and world.colour(stream))
+    if file is None:
+        stream.write(text)
+        return
+    # GitHub's step summary belongs to every command of the step.
+    mode = "a" if str(file) == world.environ.get("GITHUB_STEP_SUMMARY") else "w"
+    try:
+        with (world.cwd / file).open(mode, encoding="utf-8") as out:
+            out.write(text)
+    except OSError as error:
+        raise ToolFailure(f"the {name} page could not be written: {error.strerror}", where=str(file)) from error
