@@ -42,7 +42,8 @@ class ConftestPolicy:
 
 Reason = Literal["reserved", "combine", "file_name", "other_input", "same_namespace"]
 """Why rules that conftest would ask are not proposed: their package is an engine's own; they need all files at once;
-they read ``data.conftest``; nothing in them speaks of what every Kubernetes object has; another folder's rules are in the same package."""
+they read ``data.conftest``; nothing in them speaks of what every Kubernetes object has; another folder's rules are in
+the same package."""
 
 
 @dataclass(frozen=True)

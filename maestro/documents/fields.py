@@ -48,15 +48,16 @@ def text(pattern: str, words: str, *, longest: int | None = None) -> Any:  # noq
 
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-_NAME_WORDS = "must be 1 to 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit"
-Name = Annotated[str, text(NAME_PATTERN, _NAME_WORDS)]
+NAME_WORDS = "must be 1 to 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit"
+Name = Annotated[str, text(NAME_PATTERN, NAME_WORDS)]
 """Of a document, tenant, region. YAML can fold nothing in it, so a file that uses it holds it letter for letter."""
 
+OWNER_WORDS = 'must be an @user, an @org/team or a mail address, in quotes, like "@acme/data"'
 Owner = Annotated[
     str,
     text(
         r"^(@[A-Za-z0-9][-A-Za-z0-9_]*(/[A-Za-z0-9][-A-Za-z0-9_.]*)?|[^\s@]+@[^\s@]+)$",
-        'must be an @user, an @org/team or a mail address, in quotes, like "@acme/data"',
+        OWNER_WORDS,
         longest=254,
     ),
 ]
@@ -122,7 +123,7 @@ RuleId = Annotated[
 VariantName = Annotated[str, text(r"^[^\x00-\x1f\x7f]+$", "must be one line of text", longest=200)]
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DATE_WORDS = "must be a date like 2027-02-01"
+DATE_WORDS = "must be a date like 2027-02-01"
 
 
 def _date(value: object) -> dt.date:
@@ -132,21 +133,21 @@ def _date(value: object) -> dt.date:
         try:
             return dt.date.fromisoformat(value)
         except ValueError as error:
-            raise _refused(_DATE_WORDS) from error
-    raise _refused(_DATE_WORDS)
+            raise _refused("must be a day that the calendar has, like 2027-02-01") from error
+    raise _refused(DATE_WORDS)
 
 
 Date = Annotated[
     dt.date,
     BeforeValidator(_date),
     WithJsonSchema(
-        {"type": "string", "format": "date", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "errorMessage": _DATE_WORDS}
+        {"type": "string", "format": "date", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "errorMessage": DATE_WORDS}
     ),
 ]
 """A calendar day, inclusive, UTC (RFC 3339 ``full-date``)."""
 
 _CPU = re.compile(r"[1-9][0-9]{0,6}m")
-_CPU_WORDS = 'must be a number of cores like 2 or 0.5, or thousandths like "500m"'
+CPU_WORDS = 'must be a number of cores like 2 or 0.5, or thousandths like "500m"'
 _MOST_CORES = 10_000
 
 
@@ -157,7 +158,7 @@ def _millicpu(value: object) -> int:
         thousandths = Decimal(str(value)) * 1000
         if thousandths == thousandths.to_integral_value():
             return int(thousandths)
-    raise _refused(_CPU_WORDS)
+    raise _refused(CPU_WORDS)
 
 
 Millicpu = Annotated[
@@ -169,7 +170,7 @@ Millicpu = Annotated[
                 {"type": "number", "exclusiveMinimum": 0, "maximum": _MOST_CORES},
                 {"type": "string", "pattern": r"^[1-9][0-9]{0,6}m$"},
             ],
-            "errorMessage": _CPU_WORDS,
+            "errorMessage": CPU_WORDS,
         }
     ),
 ]
@@ -177,13 +178,13 @@ Millicpu = Annotated[
 
 _UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _MEMORY = re.compile(r"([1-9][0-9]{0,9})(Ki|Mi|Gi|Ti|k|M|G|T)")
-_MEMORY_WORDS = "must be an amount with a unit, like 512Mi or 2Gi"
+MEMORY_WORDS = "must be an amount with a unit, like 512Mi or 2Gi"
 
 
 def _bytes(value: object) -> int:
     found = _MEMORY.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        raise _refused(_MEMORY_WORDS)
+        raise _refused(MEMORY_WORDS)
     return int(found[1]) * _UNITS[found[2]]
 
 
@@ -191,7 +192,7 @@ Memory = Annotated[
     int,
     PlainValidator(_bytes),
     WithJsonSchema(
-        {"type": "string", "pattern": r"^[1-9][0-9]{0,9}(Ki|Mi|Gi|Ti|k|M|G|T)$", "errorMessage": _MEMORY_WORDS}
+        {"type": "string", "pattern": r"^[1-9][0-9]{0,9}(Ki|Mi|Gi|Ti|k|M|G|T)$", "errorMessage": MEMORY_WORDS}
     ),
 ]
 """Bytes."""
@@ -199,20 +200,20 @@ Memory = Annotated[
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([smhd])")
 _LONGEST_SECONDS = 30 * 86_400
-_DURATION_WORDS = "must be a time like 30s, 10m, 2h or 1d, at most 30 days"
+DURATION_WORDS = "must be a time like 30s, 10m, 2h or 1d, at most 30 days"
 
 
 def _seconds(value: object) -> int:
     found = _DURATION.fullmatch(value) if isinstance(value, str) else None
     seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
     if not 0 < seconds <= _LONGEST_SECONDS:
-        raise _refused(_DURATION_WORDS)
+        raise _refused(DURATION_WORDS)
     return seconds
 
 
 Duration = Annotated[
     int,
     PlainValidator(_seconds),
-    WithJsonSchema({"type": "string", "pattern": r"^[1-9][0-9]{0,4}[smhd]$", "errorMessage": _DURATION_WORDS}),
+    WithJsonSchema({"type": "string", "pattern": r"^[1-9][0-9]{0,4}[smhd]$", "errorMessage": DURATION_WORDS}),
 ]
 """Seconds."""

@@ -32,17 +32,21 @@ Class = Literal["batch", "warm"]
 class Secret(StrictModel):
     """A reference, never the secret."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"from": "env:DB_URL"}]})
+
     from_: SecretSource = Field(alias="from", description="Resolved by the driver at start", examples=["env:DB_URL"])
 
 
 class Array(StrictModel):
     """One execution for every index from 0."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"size": 5}]})
+
     size: int = Field(ge=1, le=10_000, description="How many executions")
 
 
 class ManifestSpec(StrictModel):
-    """``image`` or ``command`` must be given; ``retries`` need ``idempotent``."""
+    """At least ``image`` or ``command``; ``retries`` above 0 need ``idempotent``."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -64,7 +68,9 @@ class ManifestSpec(StrictModel):
         default=(), description="Further arguments, after the command or to the image's entrypoint"
     )
     env: dict[VariableName, Argument] = Field(default={}, description="The environment; quote numbers")
-    secrets: dict[VariableName, Secret] = Field(default={}, description="Variables whose value is a secret")
+    secrets: dict[VariableName, Secret] = Field(
+        default={}, description="Variables whose value is a secret", examples=[{"DB_URL": {"from": "env:DB_URL"}}]
+    )
     cpu: Omittable[Millicpu] = Field(default=None, description="Cores, or thousandths of one", examples=[2, "500m"])
     memory: Omittable[Memory] = Field(default=None, description="Memory", examples=["512Mi"])
     timeout: Duration = Field(

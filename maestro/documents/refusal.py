@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from maestro.documents import rules
 from maestro.documents.json_value import Json
+from maestro.documents.meant import Meant, meant
 from maestro.documents.pointer import dotted, has, resolve
 from maestro.documents.scalars import resolve as resolve_scalar
 from maestro.documents.show import show, show_text
@@ -44,12 +45,14 @@ def refusals(error: ValidationError, value: Json, schema: Mapping[str, Any]) -> 
         steps: one["ctx"]["words"] for (steps, kind), one in zip(located, errors, strict=True) if kind == "bad_value"
     }
     renamed: set[tuple[str | int, ...]] = set()
+    moved: set[tuple[str | int, ...]] = set()
     out: list[Refusal] = []
     for steps, kind in located:
         if kind == "extra_forbidden":
             refusal, near = _unknown_key(steps, value, schema)
             if near is not None:
                 renamed.add((*steps[:-1], near))
+            moved.add((_home(steps, schema),))
             out.append(refusal)
     seen: set[tuple[str | int, ...]] = set()
     for steps, kind in located:
@@ -59,8 +62,8 @@ def refusals(error: ValidationError, value: Json, schema: Mapping[str, Any]) -> 
             continue  # pydantic does not count the entries it refused
         seen.add(steps)
         if kind == "missing":
-            # A misspelt key is one defect, not a missing field besides.
-            if steps not in renamed:
+            # A misspelt key, or one beside its section, is one defect, not a missing field besides.
+            if steps not in renamed and steps not in moved:
                 out.append(
                     Refusal(rules.MISSING_FIELD, f"{dotted(steps)} is missing", steps, remedy=_add(steps, schema))
                 )
@@ -118,10 +121,18 @@ def _steps(loc: Sequence[str | int], value: Json) -> tuple[str | int, ...]:
 
 def _add(steps: Sequence[str | int], schema: Mapping[str, Any]) -> str:
     node = schema_at(schema, steps)
+    if shown := _example(steps, node):
+        return f"add it, {shown}"
+    if required := node.get("required"):
+        return f"add it, with at least {' and '.join(f'`{name}`' for name in required)} in it"
+    what = node.get("description", "").replace("`", "").rstrip(".")
+    return f"add it ({what[0].lower()}{what[1:]})" if what else "add it"
+
+
+def _example(steps: Sequence[str | int], node: Mapping[str, Any]) -> str:
     example = node.get("examples")
-    shown = f", for example `{steps[-1]}: {_yaml(example[0])}`" if example else ""
-    what = node.get("description")
-    return f"add it{shown}" + (f" ({what[0].lower()}{what[1:]})" if what and not shown else "")
+    named = steps and isinstance(steps[-1], str)
+    return f"for example `{f'{steps[-1]}: ' if named else ''}{_yaml(example[0])}`" if example else ""
 
 
 def _yaml(value: Json) -> str:
@@ -145,9 +156,8 @@ def _unknown_key(steps: tuple[str | int, ...], value: Json, schema: Mapping[str,
             rules.UNKNOWN_KEY, f"{message}; did you mean `{near}`?", steps, True, f"rename it to `{near}`", near
         )
         return refusal, near
-    sections = [name for name in ("metadata", "spec") if name != (parent[0] if parent else "")]
-    home = next((name for name in sections if key in schema_at(schema, [name]).get("properties", {})), None)
-    if home is not None:
+    home = _home(steps, schema)
+    if home:
         remedy = f"move it to `{home}`"
     elif known:
         more = "" if len(known) <= _SHOWN_KEYS else f" and {len(known) - _SHOWN_KEYS} more (see `maestro schema`)"
@@ -155,6 +165,12 @@ def _unknown_key(steps: tuple[str | int, ...], value: Json, schema: Mapping[str,
     else:
         remedy = "remove it"
     return Refusal(rules.UNKNOWN_KEY, message, steps, True, remedy), None
+
+
+def _home(steps: Sequence[str | int], schema: Mapping[str, Any]) -> str:
+    """The section that has a key by this name, where it is not the one that the key stands in; else empty."""
+    sections = [name for name in ("metadata", "spec") if name != steps[0]]
+    return next((name for name in sections if steps[-1] in schema_at(schema, [name]).get("properties", {})), "")
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
@@ -204,14 +220,17 @@ def _bad(steps: tuple[str | int, ...], value: Json, schema: Mapping[str, Any], s
     message = f"{dotted(steps) or 'the document'} {words}, but it is {show(here)}"
     rule = rules.BAD_VALUE if _has_type(here, node) else rules.WRONG_TYPE
     replacement = _replacement(here, node)
-    remedy = (
-        f"write {replacement}"
-        if replacement is not None
-        else "give it a value, or remove the key"
-        if here is None
-        else None
+    remedy: str | None
+    guess = Meant(replacement, certain=True) if replacement is not None else meant(here, node)
+    if guess is not None:
+        remedy = f"write {guess.text}" if guess.certain else f"write `{guess.text}`, if that is meant"
+    elif here is None:
+        remedy = "give it a value, or remove the key"
+    else:
+        remedy = f"write, {shown}" if (shown := _example(steps, node)) else None
+    return Refusal(
+        rule, message, steps, replacement=guess.text if guess is not None and guess.certain else None, remedy=remedy
     )
-    return Refusal(rule, message, steps, replacement=replacement, remedy=remedy)
 
 
 def _has_type(value: Json, node: Mapping[str, Any]) -> bool:

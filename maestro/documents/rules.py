@@ -40,8 +40,8 @@ EMPTY = Rule("mc.documents/empty", "A file holds a document", "write a document,
 UNKNOWN_KIND = Rule("mc.documents/unknown_kind", "A document's kind is known", "write one of the known kinds")
 UNKNOWN_KEY = Rule("mc.documents/unknown_key", "A key is known", "remove the key, or see `maestro schema`")
 MISSING_FIELD = Rule("mc.documents/missing_field", "A required field is there", "add the field")
-WRONG_TYPE = Rule("mc.documents/wrong_type", "A value has the right type", "see `maestro schema`")
-BAD_VALUE = Rule("mc.documents/bad_value", "A value is allowed", "see `maestro schema`")
+WRONG_TYPE = Rule("mc.documents/wrong_type", "A value has the right type", "write a value of the type that is said")
+BAD_VALUE = Rule("mc.documents/bad_value", "A value is allowed", "write a value of the form that is said")
 RELATIVE_TTL = Rule("mc.documents/relative_ttl", "A flag's ttl is a date", "write the date on which the flag ends")
 
 YAML_1_1 = Rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,10 +41,7 @@ def explain(error: Any, text: str) -> SyntaxProblem:  # noqa: ANN401 - the error
     if "cannot start any token" in problem:
         return here(f"a text cannot begin with {show_text(char)} unless it is in quotes", _QUOTE)
     if "mapping values are not allowed" in problem:
-        return here(
-            "a `:` stands where no key can be",
-            "put the text into quotes when the colon belongs to it; otherwise check the indentation of this line",
-        )
+        return _colon(text, at)
     if "could not find expected ':'" in problem:
         return here(
             "this is no `key: value`: the colon is missing", "add `: ` after the key, or check the indentation", opened
@@ -80,3 +78,33 @@ def explain(error: Any, text: str) -> SyntaxProblem:  # noqa: ANN401 - the error
     if "undefined tag handle" in problem:
         return here("the tag here has an unknown handle", "remove the tag, or quote a text that begins with `!`")
     return here(f"this is not valid YAML: {problem or context or 'the parser stopped here'}")
+
+
+_TIGHT = re.compile(r"[ ]*(?:- )?([A-Za-z_][\w-]*):(?![ \t/])\S")
+_PAIR = re.compile(r"([ ]*)(?:- )?[^\s#][^#]*:[ ]+[^\s#|>&]")
+
+
+def _colon(text: str, at: int) -> SyntaxProblem:
+    """A colon where none can be: most often it is the line before that went wrong, or this line's indentation."""
+    start = text.rfind("\n", 0, at) + 1
+    above = start
+    line = ""
+    while above > 0 and (not line.strip() or line.lstrip().startswith("#")):
+        end = above - 1
+        above = text.rfind("\n", 0, end) + 1
+        line = text[above:end]
+    if tight := _TIGHT.match(line):
+        after = above + tight.end(1) + 1
+        message = f"no space stands after the colon of {show_text(tight[1])}, so this line is no `key: value`"
+        return SyntaxProblem(rules.SYNTAX, message, f"write `{tight[1]}: …`, with a space", after)
+    pair = _PAIR.match(line)
+    indent = len(text[start:at]) - len(text[start:at].lstrip(" "))
+    if pair and indent > len(pair[1]):
+        message = "this line is indented further than the line above it, which has its value already"
+        return SyntaxProblem(rules.SYNTAX, message, "indent it like the line above", start + indent)
+    return SyntaxProblem(
+        rules.SYNTAX,
+        "a `:` stands where no key can be",
+        "put the text into quotes when the colon belongs to it; otherwise check the indentation of this line",
+        at,
+    )

@@ -43,6 +43,9 @@ def said(reading: Reading) -> list[tuple[str, int, int]]:
         (b"a: [1, 2\nb: 3\n", [("syntax", 1, 4)]),
         (b"a: 'x\nb: 3\n", [("syntax", 1, 4)]),
         (b"a: b: c\n", [("syntax", 1, 5)]),
+        (b"a: 1\n  b: 2\n", [("syntax", 2, 3)]),
+        (b"a: http://x\n# a note\n\n   b: 2\n", [("syntax", 4, 4)]),
+        (b"a:\n  type:release\n  b: 2\n", [("syntax", 2, 8)]),
         (b"a: @x\n", [("syntax", 1, 4)]),
         (b"a: 1\nb\nc: 2\n", [("syntax", 2, 1)]),
         (b"a: !!python/object:os.system x\n", [("tag", 1, 4)]),
@@ -70,6 +73,19 @@ def test_bad_input_is_a_problem_with_its_place(data: bytes, expected: list[tuple
 def test_what_can_be_read_in_spite_of_a_problem_is_read() -> None:
     assert strict("a: 1\nb: 2\na: 3\n").documents[0].value == {"a": 3, "b": 2}
     assert strict(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n").documents[0].value == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"a: 1\n  b: 2\n", "indented further than the line above it"),
+        (b"type:release\nb: 2\n", 'no space stands after the colon of "type"'),
+        (b"a: b: c\n", "a `:` stands where no key can be"),
+    ],
+)
+def test_a_colon_out_of_place_says_whose_fault_it_is(data: bytes, words: str) -> None:
+    (problem,) = read("f.yaml", data, dialect="strict").problems
+    assert words in problem.message
 
 
 def test_after_a_syntax_error_nothing_is_read() -> None:
