@@ -159,7 +159,11 @@ class TrustedKey(StrictModel):
     ] = Field(description="PEM (SubjectPublicKeyInfo)")
     valid_from: Time = Field(description="Signatures before it are not believed")
     valid_until: Omittable[Time] = Field(default=None, description="Signatures from then on are not believed")
-    revoked_at: Omittable[Time] = Field(default=None, description="Signatures from then on are not believed")
+    revoked_at: Omittable[Time] = Field(
+        default=None,
+        description="The key may have leaked: no signature of it is believed any more, of whatever date. "
+        "To retire a key without harm use valid_until",
+    )
 
 
 class BreakGlass(StrictModel):

@@ -159,6 +159,26 @@ def _governed(files: Snapshot, world: World) -> Iterator[Line]:
         yield Line("packs", "advice", f"{place}: {problem.message}", problem.remedy or problem.rule.remedy)
     yield from _unproven(packs.packs, world)
     yield _owned(files, config, packs.packs)
+    yield _keys(config, world)
+
+
+def _keys(config: Config, world: World) -> Line:
+    """Whether `maestro run` could sign receipts that anybody believes."""
+    from maestro.evidence.trust import trust_of
+
+    try:
+        keys = trust_of(config.keys).keys.values()
+    except MaestroError as error:
+        return Line("keys", "advice", error.message, error.remedy)
+    if not keys:
+        return Line(
+            "keys", "ok", "none in maestro.yaml: `maestro run` starts nothing, its receipts would prove nothing"
+        )
+    valid = [key.id for key in keys if key.objection(world.now()) is None]
+    if not valid:
+        objections = "; ".join(filter(None, (key.objection(world.now()) for key in keys)))
+        return Line("keys", "advice", f"`maestro run` starts nothing: {objections}", "list a key that is valid now")
+    return Line("keys", "ok", f"receipts signed by {', '.join(valid)} are believed")
 
 
 def _unproven(packs: tuple[Pack, ...], world: World) -> Iterator[Line]:

@@ -11,6 +11,8 @@ import pytest
 
 from maestro.cli import main
 from maestro.world import World
+from tests.maestro.evidence import keys
+from tests.runner.governed_runs import listed
 
 SETTINGS = """\
 apiVersion: maestro-conductor/v1
@@ -92,6 +94,30 @@ def test_a_sound_conftest_judges(doctor: Doctor, tmp_path: Path) -> None:
     assert said["engine"].endswith("OPA 1.22.2 judges")
     assert said["packs"] == "acme.pods (warn)"
     assert said["binds"].startswith("CODEOWNERS covers what decides")
+
+
+@pytest.mark.parametrize(
+    ("more", "name", "says"),
+    [
+        ("", "keys", "none in maestro.yaml: `maestro run` starts nothing"),
+        (listed(keys.row()), "keys", "receipts signed by release are believed"),
+        (
+            listed(keys.row(revoked_at=keys.LONG_AGO)),
+            "! keys",
+            "`maestro run` starts nothing: the key 'release' is revoked",
+        ),
+        (listed(keys.row(), keys.Row("twice", keys.row().public_key)), "! keys", "are one key"),
+    ],
+    ids=["none", "valid", "revoked", "twice"],
+)
+def test_it_says_whether_receipts_could_be_believed(
+    doctor: Doctor, tmp_path: Path, more: str, name: str, says: str
+) -> None:
+    conftest(tmp_path, "1.22.2")
+    governed(tmp_path, {"maestro.yaml": SETTINGS + more})
+    code, said, _ = doctor("--repo", "repo")
+    assert code == 0
+    assert says in said[name]
 
 
 def test_a_conftest_that_loses_a_deny_is_refused(doctor: Doctor, tmp_path: Path) -> None:
