@@ -36,6 +36,7 @@ COMMANDS = (
     Command("schema", "maestro.commands.schema", "JSON Schema of every kind"),
     Command("simulate", "policy.commands.simulate", "what policy would decide, without side effects"),
     Command("policy list", "policy.commands.list", "the packs: mode, owner, rules"),
+    Command("policy test", "policy.commands.test", "the packs' fixtures and tests, and which rule bodies they reach"),
     Command("policy diff", "gates.commands.policy_diff", "what a change of packs would do to decisions"),
     Command("run", "gates.commands.run", "execute merged manifests and sign receipts"),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
