@@ -47,6 +47,8 @@ class Judged:
     owner: str | None = None
     as_1_1: bool = False
     """The value is the other one, which YAML 1.1 reads in the same text."""
+    place: str = ""
+    """What tells it from others of the same subject: a foreign object's kind and name, else where it stands."""
 
     def locate(self, pointer: tuple[str | int, ...] | None) -> Location:
         """The place of ``pointer`` in the file, or the start of the document."""
@@ -86,7 +88,7 @@ def _documents(scene: Scene, pack: Pack, found: Callable[[Finding], None]) -> It
     scene.at_head.load(ours_and_sound)
     ours_and_sound = [path for path in ours_and_sound if not scene.at_head.parsed(path).problems]
     for document in scene.at_head.documents(ours_and_sound):
-        yield from _elements(document.raw)
+        yield Judged(document.raw.value, document.subject, document.raw)
     contents = {**head.read_many(set(paths) - set(ours_and_sound)), **extra}
     for path, data in sorted(contents.items()):
         reading = read(path, data, dialect="lenient")
@@ -133,23 +135,25 @@ def _harmless(head: Snapshot, path: str, matches: Callable[[str], bool]) -> bool
 
 
 def _elements(raw: RawDocument) -> Iterator[Judged]:
-    """A document, or the elements of a top-level list, as conftest evaluates them."""
+    """A foreign document, or the elements of a top-level list, as conftest evaluates them.
+
+    Their subject is the path: whatever they call themselves, only governed documents have names of their own.
+    """
     if isinstance(raw.value, list):
         for index, value in enumerate(raw.value):
-            yield Judged(value, raw.path, raw, (index,))
+            yield Judged(value, raw.path, raw, (index,), place=_place(value) or f"{raw.index}/{index}")
     else:
-        yield Judged(raw.value, _subject(raw), raw)
+        yield Judged(raw.value, raw.path, raw, place=_place(raw.value) or (str(raw.index) if raw.index else ""))
 
 
-def _subject(raw: RawDocument) -> str:
-    """``Kind/name`` for our kinds (a waiver names them so), else the path: other kinds' names need not be unique."""
-    value = raw.value
-    if isinstance(value, dict) and value.get("apiVersion") == "maestro-conductor/v1":
-        metadata = value.get("metadata")
-        name = metadata.get("name") if isinstance(metadata, dict) else None
-        if isinstance(name, str) and isinstance(value.get("kind"), str):
-            return f"{value['kind']}/{name}"
-    return raw.path
+def _place(value: Json) -> str:
+    """``kind namespace/name`` of an object as Kubernetes writes them; empty for others."""
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(metadata, dict):
+        return ""
+    kind, namespace, name = value.get("kind"), metadata.get("namespace", ""), metadata.get("name")
+    named = isinstance(kind, str) and isinstance(namespace, str) and isinstance(name, str)
+    return f"{kind} {namespace}/{name}" if named else ""
 
 
 def _changes(scene: Scene, kind: str) -> Iterator[Judged]:

@@ -138,8 +138,10 @@ def _ask(scene: Scene, pack: Pack, judged: Sequence[Judged], repairing: bool, ta
     for one, decision in zip(judged, decisions, strict=True):
         found = list(_findings(pack, one, decision))
         if one.as_1_1:
-            known = {(known.rule, known.subject, known.message) for known in tally.findings}
-            found = [finding for finding in found if (finding.rule, finding.subject, finding.message) not in known]
+            known = {(known.rule, known.subject, known.discriminator) for known in tally.findings}
+            found = [
+                finding for finding in found if (finding.rule, finding.subject, finding.discriminator) not in known
+            ]
         tally.findings.extend(found)
         if decision.error is None:
             continue
@@ -174,8 +176,13 @@ def _findings(pack: Pack, judged: Judged, decision: Decision) -> Iterator[Findin
             remedy=reason.remedy,
             owner=pack.owner,
             fix=_fix(judged, reason),
-            discriminator=reason.message,
+            # Without the place, repairing one object of a file would pay for breaking another.
+            discriminator=" ".join(filter(None, (judged.place, _pointer(reason), reason.message))),
         )
+
+
+def _pointer(reason: Reason) -> str:
+    return "".join(f"/{part}" for part in reason.pointer or ())
 
 
 def _fix(judged: Judged, reason: Reason) -> Fix | None:

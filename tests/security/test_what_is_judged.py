@@ -164,3 +164,32 @@ def test_a_foreign_file_that_could_not_be_read_is_judged_when_it_changes(tmp_pat
     repo = repository(tmp_path, {"k8s/torn.yaml": torn})
     repo.commit({"k8s/torn.yaml": torn.replace("3", "1")})
     assert (judged(repo).code, judged(repo).rules()) == (10, ["mc.policy/unreadable"])
+
+
+@pytest.mark.parametrize(
+    "text", ["- spec: {replicas: A}\n- spec: {replicas: B}\n", "spec: {replicas: A}\n---\nspec: {replicas: B}\n"]
+)
+def test_repairing_one_object_of_a_file_does_not_pay_for_breaking_another(tmp_path: Path, text: str) -> None:
+    repo = repository(tmp_path, {"k8s/list.yaml": text.replace("A", "1").replace("B", "3")})
+    repo.commit({"k8s/list.yaml": "# a comment\n" + text.replace("A", "1").replace("B", "4")})
+    assert judged(repo).code == 0, "what was there before is still an existing finding"
+    repo.commit({"k8s/list.yaml": text.replace("A", "3").replace("B", "1")})
+    assert (judged(repo).code, judged(repo).rules()) == (10, [TOO_FEW])
+
+
+def test_a_foreign_object_keeps_its_existing_finding_where_others_move_around_it(tmp_path: Path) -> None:
+    web = "kind: Deployment\nmetadata: {name: web}\nspec: {replicas: 1}\n"
+    repo = repository(tmp_path, {"k8s/all.yaml": web})
+    repo.commit({"k8s/all.yaml": web.replace("web", "api").replace("1", "2") + "---\n" + web})
+    assert judged(repo).code == 0
+    repo.commit({"k8s/all.yaml": web.replace("web", "api") + "---\n" + web.replace("1", "2")})
+    assert judged(repo).code == 10
+
+
+def test_a_foreign_file_does_not_borrow_the_name_that_was_waived(tmp_path: Path) -> None:
+    waiver = WAIVER.replace("mc.documents/owner_unresolved", TOO_FEW)
+    repo = repository(tmp_path, {"waivers/w.yaml": waiver, "manifests/nightly.yaml": MANIFEST})
+    named = "apiVersion: maestro-conductor/v1\nkind: Manifest\nmetadata: {name: nightly-report}\n"
+    repo.commit({"k8s/borrowed.yaml": named + "spec: {replicas: 1}\n"})
+    [finding] = judged(repo).findings()
+    assert (finding["subject"], finding["waived_by"]) == ("k8s/borrowed.yaml", None)
