@@ -55,13 +55,10 @@ def test_the_example_is_sound_on_any_day(tmp_path: Path, today: dt.date) -> None
     answer = check(repo, "--all", "--engine", "conftest", now=now)
     assert answer.code == 0
     assert answer.rules() == ["main/warn"], "the conftest policy has something to say, on trial"
-    assert answer.outcomes() == {
-        "documents": "passed",
-        "flags": "passed",
-        "policy": "passed",
-        "governance": "skipped",
-        "waivers": "passed",
-    }
+    assert set(answer.outcomes().values()) <= {"passed", "skipped"}
+    assert {
+        name for name in ("documents", "flags", "policy", "waivers") if answer.outcomes()[name] != "passed"
+    } == set()
 
 
 def test_only_dates_of_documents_move(tmp_path: Path) -> None:
