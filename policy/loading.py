@@ -520,7 +520,7 @@ class _Settings:
 
 def _reads_nothing(pattern: str) -> bool:
     """Whether a pattern's last segment ends as no file does that is read."""
-    segment = pattern.rpartition("/")[2]
+    segment = pattern.rpartition("/")[2].lower()
     tail = re.split(r"[*?\]]", segment)[-1]
     wild = tail != segment or not segment
     return not any(tail.endswith(ending) or (wild and ending.endswith(tail)) for ending in _ENDINGS)

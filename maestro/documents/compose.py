@@ -262,7 +262,7 @@ def _note_difference(event: Any, value: Json, note: Report) -> None:  # noqa: AN
     if then is not None:
         note(
             rules.YAML_1_1,
-            f"`{text}` is {describe(value)} in YAML 1.2, which is read here, but {then} in YAML 1.1",
+            f"`{text}` is {describe(value)} in YAML 1.2, but {then} in YAML 1.1",
             *_span(event),
             quote=text if isinstance(value, str) else None,
         )

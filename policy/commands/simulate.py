@@ -165,7 +165,7 @@ def _subject(path: Path, root: Path) -> Subject:
     inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
     shown = inside or str(path)
     data = read_regular(path)
-    if path.suffix not in _READ:
+    if path.suffix.lower() not in _READ:
         # HCL or INI can look like a YAML text, and every rule would then be silent about it.
         raise UsageError(
             f"only YAML and JSON are read, and only by these endings: {', '.join(_READ)}",

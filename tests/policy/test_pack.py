@@ -212,6 +212,7 @@ def test_rules_in_a_helper_package_are_never_asked_for() -> None:
         ("k8s/", False),
         ("a/*", False),
         ("a.json", False),
+        ("*.YAML", False),
         ("*.y*", False),
         ("*ml", False),
         ("a/[x-z]", False),
