@@ -218,7 +218,8 @@ def _github(world: World, remote: str, branch: str, *, ask: bool) -> Iterator[Li
     name = world.environ.get("GITHUB_REPOSITORY") or repository_of(remote)
     if not ask or name is None:
         if ask:
-            yield Line("GitHub", "advice", "the remote `origin` is not on github.com, so nobody was asked")
+            why = "the remote `origin` is not on github.com" if remote else "there is no remote `origin`"
+            yield Line("GitHub", "advice", f"{why}, so nobody was asked", "set GITHUB_REPOSITORY=OWNER/REPO to ask")
         return
     yield from _required(name, branch, lambda: required(branch_rules(world.environ, name, branch)))
 

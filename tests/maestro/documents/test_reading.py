@@ -344,10 +344,7 @@ def test_one_note_for_every_scalar_that_yaml_1_1_reads_differently() -> None:
         (12, 7, "`0b11` is text in YAML 1.2"),
     ]
     assert {note.rule.mode for note in reading.notes} == {"warn"}
-    assert (
-        reading.notes[1].message
-        == "`0644` is the number 644 in YAML 1.2, but the number 420 in YAML 1.1"
-    )
+    assert reading.notes[1].message == "`0644` is the number 644 in YAML 1.2, but the number 420 in YAML 1.1"
     assert "the number 90 in" in reading.notes[3].message
     assert reading.problems == ()
 
