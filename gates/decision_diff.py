@@ -27,6 +27,7 @@ from policy.diff.recorded import Recorded, Unusable, pack_of, read_recorded
 from policy.diff.references import Path as InputPath
 from policy.diff.references import input_paths, looked_at
 from policy.diff.result import PolicyDiff, digest_of
+from policy.diff.words import approval_of, headline
 from policy.pack import Pack, Packs
 
 if TYPE_CHECKING:
@@ -121,6 +122,19 @@ def decision_diff(
         recorded_lines=lines,
         digest=digest_of(shown),
     )
+
+
+def in_short(scene: Scene) -> list[str]:
+    """The diff in a few lines, for somebody who is about to approve it; no line where no pack changes."""
+    if comparable(scene) is not None or not any(pair.changed for pair in changed_pairs(scene)[0]):
+        return []
+    try:
+        diff = decision_diff(scene)
+    except MaestroError as error:
+        return [f"What that does to decisions could not be computed: {error.message}"]
+    silent = [f"  {pack.name}: no answer on either side: {pack.unanswered}" for pack in diff.packs if pack.unanswered]
+    asks = [f"  {pack.name}: {words}" for pack in diff.packs if (words := approval_of(pack))]
+    return [f"What that does to decisions: {headline(diff)}", *asks, *silent, f"  decision diff    {diff.digest}"]
 
 
 def _sides(scene: Scene) -> tuple[Settings | None, Settings]:

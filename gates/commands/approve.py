@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from gates.approvals import (
@@ -19,8 +19,10 @@ from gates.approvals import (
     without_approvals,
 )
 from gates.approver import ApproverKey, approver_key, confirm, lifetime_of, principal_of, signature_of
-from gates.assemble import assemble
 from gates.approvers import Approvers, approvers_at
+from gates.assemble import assemble
+from gates.checking import Judge
+from gates.decision_diff import in_short
 from gates.governance import question_of
 from gates.governed.changes import governed_changes
 from gates.governed.question import GovernedChange
@@ -74,7 +76,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
                 remedy=f"`git switch` to the branch of {head} first",
             )
         _refuse_stale(change)
-        changes, approvers = _governed(change, world)
+        changes, approvers, diff = _governed(change, world)
         if not changes:
             world.stdout.write("nothing here needs an approval: the change touches nothing that decides\n")
             return 0
@@ -82,7 +84,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         who = principal_of(arguments.who, key, approvers)
         covered = _covered(changes, approvers, who, key)
         statement = _statement(change, who, world.now(), lifetime)
-        _show(world, change, changes, covered, statement, key)
+        _show(world, change, changes, covered, statement, key, diff())
         if not arguments.yes:
             confirm("Approve exactly this?", world)
         path = _sign(change, statement, key, repository.root, world)
@@ -102,14 +104,14 @@ def _refuse_stale(change: ChangeSet) -> None:
         )
 
 
-def _governed(change: ChangeSet, world: World) -> tuple[list[GovernedChange], Approvers]:
-    def decide(*_: object) -> list[object]:
-        raise ToolFailure("nothing is decided while approving")
-
-    scene = assemble(change, now=world.now(), decide=decide, approvals=lambda: (), gate_ids=()).scene  # type: ignore[arg-type]
+def _governed(change: ChangeSet, world: World) -> tuple[list[GovernedChange], Approvers, Callable[[], list[str]]]:
+    """What would decide otherwise, who may approve it, and (when asked) what that does to decisions."""
+    judge = Judge("auto", world)
+    scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=()).scene
     if scene.change.preview:
-        return [], approvers_at(change.policy, 1)
-    return governed_changes(question_of(scene)), approvers_at(change.policy, scene.settings.config.approvals)
+        return [], approvers_at(change.policy, 1), list
+    needed = scene.settings.config.approvals
+    return governed_changes(question_of(scene)), approvers_at(change.policy, needed), lambda: in_short(scene)
 
 
 def _covered(
@@ -148,6 +150,7 @@ def _show(
     covered: Sequence[GovernedChange],
     statement: Statement,
     key: ApproverKey,
+    diff: Sequence[str],
 ) -> None:
     lines = [f"What decides would change, against {statement.subject.policy_revision[:12]}:", ""]
     for one in changes:
@@ -159,6 +162,7 @@ def _show(
     others = sum(one.path not in deciding for one in without_approvals(change.changes))
     if others:
         lines.append(f"  and {others} more changed file{'' if others == 1 else 's'}, deciding nothing")
+    lines += ["", *map(visible, diff)] if diff else []
     lines += [
         "",
         f"  policy revision  {statement.subject.policy_revision}",

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from gates.approvals import Approval, check_signature, stamp
 from gates.approver import ApproverKey, approver_key, confirm, lifetime_of, principal_of, signature_of
-from gates.break_glass import LONGEST, USUAL, Emergency, Statement, file_name, needed_by, reason_of
 from gates.approvers import Approvers, approvers_at
+from gates.break_glass import LONGEST, USUAL, Emergency, Statement, file_name, needed_by, reason_of
 from gates.merged_manifests import Merged, by_name, open_merged
 from gates.ssh_signatures import fingerprint_of
 from maestro.canonical_json import digest

@@ -336,8 +336,8 @@ def _break_glass(
     if verdict.allowed and all(one.denied is None for one in planned):
         world.stderr.write("nothing stands in the way: the glass stays whole\n")
         return None
-    from gates.break_glass import Emergency, judge, lacking, needed_by, reason_of
     from gates.approvers import approvers_at
+    from gates.break_glass import Emergency, judge, lacking, needed_by, reason_of
 
     needed = needed_by(merged.settings.config)
     digests = {one.task.subject: one.digest for one in planned}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from maestro import canonical_json
-from policy.pack import InputKind
 
 Origin = Literal["document", "fixture", "recorded"]
 
@@ -38,15 +37,16 @@ class Case:
     after: Any | NotAsked
 
 
-def identity(value: Any | NotAsked, kind: InputKind) -> str | None:  # noqa: ANN401
-    """The digest of an input without the time it was asked at, so that asking again tomorrow is the same question.
+def identity(value: Any | NotAsked, *, timeless: bool) -> str | None:  # noqa: ANN401
+    """The digest of an input. ``timeless``: its time is that of asking, not part of the question; the same question
+    asked again tomorrow is then the same.
 
     Raises:
         ValueError: it is not JSON.
     """
     if value is NOT_ASKED:
         return None
-    if kind != "document" and isinstance(value, dict) and "now" in value:
+    if timeless and isinstance(value, dict) and "now" in value:
         value = {key: member for key, member in value.items() if key != "now"}
     return canonical_json.digest(value)
 

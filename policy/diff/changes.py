@@ -33,7 +33,7 @@ WORDS: dict[Kind, str] = {
     "allow-to-deny": "allow→deny",
     "to-error": "→error",
     "from-error": "error→",
-    "mode-flip": "mode",
+    "mode-flip": "mode flip",
     "warning-added": "warning added",
     "warning-removed": "warning removed",
     "trial-added": "on trial: added",
@@ -96,10 +96,13 @@ def changes(before: Decision | None, after: Decision | None) -> list[Change]:
 def loosens(before: Decision | None, after: Decision | None) -> bool:
     """Whether something that is denied would meet fewer rules that deny it, and no other one in their place.
 
-    The last rule gone is deny→allow; but one of two may be waived, so losing either can let a document pass.
+    The last rule gone is deny→allow; but one of two may be waived, so losing either can let a document pass. What was
+    not answered because this engine may not judge it could have been a deny; a pack that broke denied nothing.
     """
-    if standing(before) == "error" or standing(after) == "error":
+    if standing(after) == "error":
         return False
+    if before is not None and before.error is not None:
+        return before.error_kind == "unsupported"
     old = {rule for rule, said in _said(before).items() if said.mode == "enforce"}
     new = {rule for rule, said in _said(after).items() if said.mode == "enforce"}
     return bool(old - new) and not new - old

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from maestro.findings import MILDNESS, Mode
@@ -13,7 +13,7 @@ from policy.diff.cases import NOT_ASKED, Case, NotAsked, Origin, identity
 from policy.diff.changes import ORDER, Kind, Standing, changes, loosens, rules_of, standing
 from policy.diff.pairs import Pair, Side
 from policy.diff.result import EXAMPLES, Example, Flow, ModeChange, PackDiff, PackState, Row
-from policy.pack import InputKind, Pack
+from policy.pack import Pack
 
 Decide = Callable[[Pack, Sequence[Any]], "list[Decision]"]
 
@@ -23,7 +23,7 @@ BATCH = 2000
 
 @dataclass
 class _Group:
-    count: int = 0
+    origins: Counter[Origin] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
     owners: Counter[str] = field(default_factory=Counter)
 
@@ -42,6 +42,8 @@ class Tally:
     _flows: Counter[tuple[Standing, Standing]] = field(default_factory=Counter)
     _loosened: _Group = field(default_factory=_Group)
     _loosened_rules: set[str] = field(default_factory=set)
+    _unanswered: str | None = None
+    _cannot_judge: str | None = None
     _spoke: set[str] = field(default_factory=set)
     _transitions: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     _seen: set[tuple[str | None, str | None]] = field(default_factory=set)
@@ -51,7 +53,7 @@ class Tally:
         if case.origin != "document":
             key = self._identities(case)
             if key in self._seen:
-                self.repeats += 1
+                self.repeats += case.origin == "recorded"
                 return
             self._seen.add(key)
         self._pending.append(case)
@@ -74,7 +76,8 @@ class Tally:
                 self._id(rule),
                 kind,
                 detail,
-                group.count,
+                group.origins.total(),
+                dict(sorted(group.origins.items())),
                 tuple(group.examples),
                 tuple(sorted(group.owners.items(), key=lambda item: (-item[1], item[0]))),
             )
@@ -87,15 +90,16 @@ class Tally:
             path=self.pair.path,
             owner=self.pair.owner,
             before=_state(self.pair.before),
-            after=_state(self.pair.after),
+            after=_after(self.pair.after, self._cannot_judge),
             rows=tuple(rows),
             flows=tuple(flows),
             mode_changes=tuple(mode_changes(self.pair)),
             asked=dict(sorted(self._asked.items())),
             unreached=self._unreached(),
-            loosened=self._loosened.count,
+            loosened=self._loosened.origins.total(),
             loosened_rules=tuple(sorted(map(self._id, self._loosened_rules))),
             loosened_by=tuple(self._loosened.examples),
+            unanswered=self._unanswered,
             unusable=self.unusable,
             repeats=self.repeats,
             transitions=tuple(sorted(self._transitions)),
@@ -104,6 +108,10 @@ class Tally:
     def _compare(self, case: Case, old: Decision | None, new: Decision | None) -> None:
         self._asked[case.origin] += 1
         self._flows[standing(old), standing(new)] += 1
+        if new is not None and new.error_kind in ("compile", "unsupported"):
+            self._cannot_judge = new.error
+        if old is not None and new is not None and old.error and new.error:
+            self._unanswered = self._unanswered or new.error
         before, after = rules_of(old), rules_of(new)
         self._spoke |= before | after
         found = changes(old, new)
@@ -115,14 +123,17 @@ class Tally:
             _count(self._groups.setdefault(key, _Group()), case, change.text)
             self._transitions.append((change.rule, change.kind, change.detail, was or "", now or ""))
         if loosens(old, new):
-            gone = [change for change in found if change.kind in ("deny-to-allow", "mode-flip")]
+            gone = [change for change in found if change.kind in ("deny-to-allow", "mode-flip", "from-error")]
             self._loosened_rules.update(change.rule for change in gone)
             _count(self._loosened, case, "; ".join(change.text for change in gone))
 
     def _identities(self, case: Case) -> tuple[str | None, str | None]:
-        first, second = (side.pack.input if side.pack else None for side in (self.pair.before, self.pair.after))
-        was = _identity(case.before, first or second or "document")
-        now = was if case.after is case.before and first == second else _identity(case.after, second or "document")
+        kinds = [side.pack.input if side.pack else None for side in (self.pair.before, self.pair.after)]
+        # We gave documents their time; fixtures and recordings came with theirs.
+        ours = case.origin == "document"
+        was = _identity(case.before, timeless=ours and kinds[0] not in (None, "document"))
+        same = case.after is case.before and kinds[0] == kinds[1]
+        now = was if same else _identity(case.after, timeless=ours and kinds[1] not in (None, "document"))
         return was, now
 
     def _id(self, rule: str) -> str:
@@ -140,15 +151,15 @@ class Tally:
         return tuple(self._id(rule) for rule in sorted(heads - self._spoke))
 
 
-def _identity(value: Any | NotAsked, kind: InputKind) -> str | None:  # noqa: ANN401
+def _identity(value: Any | NotAsked, *, timeless: bool) -> str | None:  # noqa: ANN401
     try:
-        return identity(value, kind)
+        return identity(value, timeless=timeless)
     except ValueError:
         return "not JSON"
 
 
 def _count(group: _Group, case: Case, text: str) -> None:
-    group.count += 1
+    group.origins[case.origin] += 1
     owner = case.owner()
     if owner:
         group.owners[owner] += 1
@@ -173,6 +184,11 @@ def _state(side: Side) -> PackState | None:
     if side.pack is None:
         return PackState(None, None, side.problem) if side.problem else None
     return PackState(side.pack.mode, side.pack.digest, None)
+
+
+def _after(side: Side, cannot_judge: str | None) -> PackState | None:
+    state = _state(side)
+    return state if state is None or cannot_judge is None else replace(state, problem=cannot_judge)
 
 
 def mode_changes(pair: Pair) -> list[ModeChange]:

@@ -24,7 +24,7 @@ def picture(flows: Mapping[tuple[Standing, Standing], int]) -> str:
     right = [one for one in _ORDER if any(flow[1] == one for flow in flows)]
     total = sum(sqrt(count) for count in flows.values()) or 1.0
     scale = _HEIGHT / total
-    thick = {flow: max(2.0, sqrt(count) * scale) for flow, count in flows.items()}
+    thick = {flow: max(14.0 if flow[0] != flow[1] else 3.0, sqrt(count) * scale) for flow, count in flows.items()}
     from_y, left_height = _stack(left, thick, 0)
     to_y, right_height = _stack(right, thick, 1)
     height = round(max(left_height, right_height) + 16)
@@ -79,8 +79,8 @@ def _band(y0: float, y1: float, size: float, kind: str, count: int) -> tuple[str
         f"M{x0},{y0:.1f} C{middle},{y0:.1f} {middle},{y1:.1f} {x1},{y1:.1f} "
         f"L{x1},{y1 + size:.1f} C{middle},{y1 + size:.1f} {middle},{y0 + size:.1f} {x0},{y0 + size:.1f} Z"
     )
-    y = (y0 + y1 + size) / 2 + 4
-    label = f'<text class="moves" x="{middle:.0f}" y="{y:.1f}" text-anchor="middle">{count:,}</text>'
+    # Beside where it begins: there no two bands cross.
+    label = f'<text class="moves" x="{x0 + 8}" y="{y0 + size / 2 + 4:.1f}">{count:,}</text>'
     return f'<path class="{kind}" d="{path}"/>', label
 
 

@@ -13,7 +13,7 @@ from html import escape
 from maestro.report.visible_text import shorten, visible
 from policy.diff.flow_picture import picture
 from policy.diff.result import Example, PackDiff, PolicyDiff, Row
-from policy.diff.words import asides, change_of, corpus_of, counted, headline, state_of, whose
+from policy.diff.words import approval_of, asides, change_of, corpus_of, headline, of_origins, state_of, whose
 
 _TEXT_LIMIT = 600
 
@@ -36,7 +36,7 @@ svg rect.warn { fill: var(--warn); }
 svg rect.deny { fill: var(--deny); } svg rect.error { fill: var(--error); } svg rect.none { fill: var(--none); }
 table { border-collapse: collapse; width: 100%; margin: .6rem 0; } th, td { text-align: left; vertical-align: top;
   padding: .35rem .6rem; border-bottom: 1px solid var(--line); } th { font-size: .85rem; }
-td.count { text-align: right; }
+h2 code { font-size: 1.1rem; } .asks { font-weight: 600; }
 td.change { white-space: nowrap; font-weight: 600; } .allow-to-deny { color: var(--deny); }
 .deny-to-allow { color: var(--warn); } .to-error { color: var(--error); } .from-error { color: var(--allow); }
 summary { cursor: pointer; } ul { margin: .3rem 0; padding-left: 1.2rem; } .aside { font-size: .9rem; }
@@ -79,10 +79,9 @@ def _pack(pack: PackDiff) -> Iterator[str]:
     owner = f", owner {text(pack.owner)}" if pack.owner else ", no owner"
     yield f"<section>\n<h2><code>{text(pack.name)}</code></h2>"
     yield f'<p class="aside">{text(state_of(pack))}{owner}; asked about {text(corpus_of(pack))}</p>'
-    if pack.loosened:
-        who = text(pack.owner) if pack.owner else "the owner of the pack"
-        what = f"{counted(pack.loosened, 'denied input')} would meet fewer rules that deny"
-        yield f'<p class="asks"><strong>{who} has to approve</strong>: {what}.</p>'
+    asks = approval_of(pack)
+    if asks:
+        yield f'<p class="asks">{text(asks)}</p>'
     if pack.rows:
         heads = "".join(f"<th>{head}</th>" for head in ("change", "inputs", "rule", "whose", "examples"))
         yield f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>"
@@ -98,7 +97,7 @@ def _pack(pack: PackDiff) -> Iterator[str]:
 
 
 def _row(row: Row) -> Iterator[str]:
-    yield f'<tr><td class="change {row.kind}">{text(change_of(row))}</td><td class="count">{row.count:,}</td>'
+    yield f'<tr><td class="change {row.kind}">{text(change_of(row))}</td><td>{of_origins(row.origins)}</td>'
     yield f"<td><code>{text(row.rule)}</code></td><td>{text(whose(row.owners))}</td>"
     shown = f"{row.examples[0].name}" + (f" and {row.count - 1:,} more" if row.count > 1 else "")
     yield f"<td><details><summary>{text(shown)}</summary>\n<ul>"

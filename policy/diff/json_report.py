@@ -43,6 +43,7 @@ def _pack(pack: PackDiff) -> dict[str, Any]:
         "before": asdict(pack.before) if pack.before else None,
         "after": asdict(pack.after) if pack.after else None,
         "asked": {origin: pack.asked.get(origin, 0) for origin in ("document", "fixture", "recorded")},
+        "unanswered": pack.unanswered,
         "unusable": pack.unusable,
         "repeats": pack.repeats,
         "rows": [_row(row) for row in pack.rows],
@@ -63,6 +64,7 @@ def _row(row: Row) -> dict[str, Any]:
         "change": row.kind,
         "detail": row.detail or None,
         "count": row.count,
+        "of": {origin: row.origins.get(origin, 0) for origin in ("document", "fixture", "recorded")},
         "owners": [{"owner": owner, "count": count} for owner, count in row.owners],
         "examples": [_example(example) for example in row.examples],
     }

@@ -11,7 +11,7 @@ from maestro.report.markdown import cell, code
 from maestro.report.visible_text import without_log_commands
 from policy.diff.changes import Kind
 from policy.diff.result import PackDiff, PolicyDiff, Row
-from policy.diff.words import asides, change_of, corpus_of, counted, headline, state_of, whose
+from policy.diff.words import approval_of, asides, change_of, corpus_of, headline, of_origins, state_of, whose
 
 LIMIT = 60_000
 """Bytes: GitHub drops a comment of more than 65,536 characters whole."""
@@ -52,7 +52,7 @@ def render(diff: PolicyDiff, *, limit: int = LIMIT) -> str:
     return without_log_commands("".join([*parts, closing]))
 
 
-_HEAD = "\n| change | inputs | rule | whose | for example |\n| --- | ---: | --- | --- | --- |\n"
+_HEAD = "\n| change | inputs | rule | whose | for example |\n| --- | --- | --- | --- | --- |\n"
 
 
 def _line(pack: PackDiff, row: Row) -> str:
@@ -61,15 +61,14 @@ def _line(pack: PackDiff, row: Row) -> str:
     more = [f"and {row.count - _SHOWN:,} more"] if row.count > _SHOWN else []
     rule = cell(row.rule) + (f" of {cell(pack.owner)}" if pack.owner else "")
     owners = cell(whose(row.owners)) if row.owners else ""
-    return f"| {icon}{change_of(row)} | {row.count:,} | {rule} | {owners} | {', '.join([*shown, *more])} |\n"
+    return (
+        f"| {icon}{change_of(row)} | {of_origins(row.origins)} | {rule} | {owners} | {', '.join([*shown, *more])} |\n"
+    )
 
 
 def _closing(diff: PolicyDiff) -> Iterator[str]:
-    asking = [pack for pack in diff.packs if pack.loosened]
-    for pack in asking:
-        who = code(pack.owner) if pack.owner else "the owner of the pack"
-        cases = f"{counted(pack.loosened, 'input')} that {code(pack.name)} denies"
-        yield f"\n**{who} has to approve**: {cases} would meet fewer rules that deny.\n"
+    for asks in filter(None, map(approval_of, diff.packs)):
+        yield f"\n⚠️ {code(asks)}\n"
     yield "\n<details><summary>packs, and what was asked</summary>\n\n"
     for pack in diff.packs:
         yield f"- {code(pack.name)}: {state_of(pack)}; {corpus_of(pack)}\n"

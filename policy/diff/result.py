@@ -32,6 +32,7 @@ class Row:
     kind: Kind
     detail: str
     count: int
+    origins: dict[Origin, int]
     examples: tuple[Example, ...]
     owners: tuple[tuple[str, int], ...]
 
@@ -65,11 +66,11 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class PackDiff:
-    """One pack that changes, and what that does.
+    """One pack that changes, and what that does. ``unanswered``: why some case has no answer on either side.
 
     ``asked``: cases by origin. ``unreached``: rules that nothing in the corpus makes speak, before or after.
     ``loosened``: cases that fewer rules would deny; ``loosened_by``: examples of them. ``unusable``: recorded inputs
-    that lack something this pack looks at. ``repeats``: fixtures and recorded inputs that were there already.
+    that lack something this pack looks at. ``repeats``: recorded inputs that were there already.
     """
 
     name: str
@@ -85,6 +86,7 @@ class PackDiff:
     loosened: int
     loosened_rules: tuple[str, ...]
     loosened_by: tuple[Example, ...]
+    unanswered: str | None = None
     unusable: int = 0
     repeats: int = 0
     transitions: tuple[tuple[str, str, str, str, str], ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from maestro.report.visible_text import shorten, visible, without_log_commands
 from policy.diff.changes import Kind
 from policy.diff.result import Example, PackDiff, PolicyDiff, Row
-from policy.diff.words import asides, change_of, corpus_of, headline, state_of, whose
+from policy.diff.words import approval_of, asides, change_of, corpus_of, headline, of_origins, state_of, whose
 
 _TEXT_LIMIT = 300
 _STYLES: dict[Kind, str] = {
@@ -43,13 +43,16 @@ class _Page:
             yield from self._row(row, width)
         if not pack.rows:
             yield "  every decision as before"
+        asks = approval_of(pack)
+        if asks:
+            yield "  " + self.paint(visible(asks), "1;33")
         for words in asides(pack):
             yield f"  note: {visible(words)}"
 
     def _row(self, row: Row, width: int) -> Iterator[str]:
         change = self.paint(f"{change_of(row):<{width}}", _STYLES.get(row.kind))
-        owners = f"  {visible(whose(row.owners))}" if row.owners else ""
-        yield f"  {change}  {row.count:>5,}  {visible(row.rule)}{owners}"
+        owners = f"  ({visible(whose(row.owners))})" if row.owners else ""
+        yield f"  {change}  {visible(row.rule)}  {of_origins(row.origins)}{owners}"
         said: str | None = None
         for example in row.examples:
             yield from self._example(example, said)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from policy.diff.changes import WORDS
+from policy.diff.cases import Origin
+from policy.diff.changes import WORDS, Kind
 from policy.diff.result import ModeChange, PackDiff, PackState, PolicyDiff, Row
 
 
@@ -13,11 +14,24 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+_MANY: dict[Kind, str] = {
+    "mode-flip": "mode flips",
+    "warning-added": "warnings added",
+    "warning-removed": "warnings removed",
+    "answer": "other answers",
+}
+
+
 def headline(diff: PolicyDiff) -> str:
     """The answer in one line: what moves."""
     if not diff.packs:
         return "No pack differs, so no decision does"
-    counts = [(WORDS[kind], diff.count(kind)) for kind in WORDS]
+    counts: list[tuple[str, int]] = []
+    for kind, word in WORDS.items():
+        count = diff.count(kind)
+        counts.append((word if count == 1 else _MANY.get(kind, word), count))
+    silent = diff.flows.get(("error", "error"), 0)
+    counts.append(("without an answer on either side", silent))
     words = ", ".join(f"{count:,} {word}" for word, count in counts if count)
     return (
         f"{words} in {counted(diff.cases, 'decision')}"
@@ -55,9 +69,21 @@ def state_of(pack: PackDiff) -> str:
 
 def corpus_of(pack: PackDiff) -> str:
     """What it was asked about."""
-    nouns = {"document": "document", "fixture": "fixture", "recorded": "recorded input"}
-    parts = [counted(count, nouns[origin]) for origin, count in pack.asked.items()]
-    return ", ".join(parts) or "nothing to ask about"
+    return of_origins(pack.asked) or "nothing to ask about"
+
+
+def of_origins(origins: Mapping[Origin, int]) -> str:
+    """``3 documents, 12 fixtures``: who is concerned, and what only tests."""
+    nouns: dict[Origin, str] = {"document": "document", "recorded": "recorded input", "fixture": "fixture"}
+    return ", ".join(counted(origins[origin], noun) for origin, noun in nouns.items() if origins.get(origin))
+
+
+def approval_of(pack: PackDiff) -> str | None:
+    """Who has to approve what, where something is loosened."""
+    if not pack.loosened:
+        return None
+    cases = counted(pack.loosened, "denied input")
+    return f"{pack.owner or 'the owner of the pack'} has to approve: {cases} would meet fewer rules that deny"
 
 
 def asides(pack: PackDiff) -> Iterator[str]:
@@ -65,18 +91,18 @@ def asides(pack: PackDiff) -> Iterator[str]:
     for state, when in ((pack.before, "before"), (pack.after, "after the merge")):
         if state is not None and state.problem:
             yield f"cannot judge {when}: {state.problem}"
+    if pack.unanswered:
+        yield f"no answer on either side: {pack.unanswered}"
     for change in pack.mode_changes:
-        yield f"mode of {change.subject}: {_change(change)}"
+        if change.subject != pack.name:
+            yield f"mode of {change.subject}: {_change(change)}"
     if pack.unreached:
         yield f"nothing asked here makes these rules speak: {', '.join(pack.unreached)}"
     if pack.unusable:
         lines = counted(pack.unusable, "recorded input")
         yield f"{lines} not asked: a part that the pack looks at was erased or masked"
     if pack.repeats:
-        yield f"{counted(pack.repeats, 'input')} asked once although given several times"
-    if pack.loosened:
-        cases = counted(pack.loosened, "denied input")
-        yield f"{cases} would meet fewer rules that deny; {pack.owner or 'the owner of the pack'} has to approve"
+        yield f"{counted(pack.repeats, 'recorded input')} asked once although given several times"
 
 
 def _change(change: ModeChange) -> str:

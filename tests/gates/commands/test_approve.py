@@ -22,6 +22,7 @@ from maestro.selection import SelectionOptions, select
 from maestro.world import World
 from tests.support.git_repo import GitRepo
 from tests.support.ssh_keys import certified, key
+from tests.support.tools import tool
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 
@@ -125,6 +126,7 @@ def test_the_approval_lapses_with_time_with_an_edit_and_when_the_target_moves(re
 
 
 def test_what_is_shown_is_what_is_signed(repo: GitRepo, snapshot: SnapshotAssertion) -> None:
+    repo.environ["PATH"] = f"{Path(tool('conftest')).parent}:{repo.environ['PATH']}"
     code, out, err = run(repo, "--key", str(key("alice").private), typed="yes\n")
     assert code == 0
     assert out.startswith("approvals/")
