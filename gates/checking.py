@@ -19,6 +19,7 @@ from maestro import __version__
 from maestro.change import ChangeSet, open_change
 from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
 from maestro.github_event import read_event
+from maestro.process import find_program
 from maestro.progress import Progress, wanted
 from maestro.report.model import Report
 from maestro.repository import Repository
@@ -128,6 +129,7 @@ def check(
     change = open_change(
         repository, selection, default_branch=None if selection.target is not None else _default_branch(repository)
     )
+    _refuse_programs_of(change, repository, world)
     judge = Judge(arguments.engine, world)
     assembled = assemble(
         change,
@@ -171,6 +173,24 @@ def exit_code(report: Report) -> int:
 def _words(change: ChangeSet, world: World) -> tuple[str, ...]:
     """Why this is what was judged, where that is not plain from the command line."""
     return (change.source,) if change.judge_all or world.environ.get("GITHUB_ACTIONS") == "true" else ()
+
+
+def _refuse_programs_of(change: ChangeSet, repository: Repository, world: World) -> None:
+    """A folder of the checkout on PATH lets a change bring the program that judges it.
+
+    Raises:
+        UsageError: a program that would be called is one of the files that are judged.
+    """
+    root = repository.root.resolve()
+    for name in ("conftest", "ssh-keygen"):
+        program = find_program(name, world.environ)
+        for place in () if program is None else (program.parent.resolve() / program.name, program.resolve()):
+            if place.is_relative_to(root) and place.relative_to(root).as_posix() in change.head.entries:
+                raise UsageError(
+                    f"{name} on PATH is a file of the repository that is judged, so a change could bring its own",
+                    where=str(program),
+                    remedy="take that folder off PATH, or keep the program out of git",
+                )
 
 
 def _default_branch(repository: Repository) -> str | None:

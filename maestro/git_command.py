@@ -68,10 +68,18 @@ class Git:
 
         Raises:
             ProcessMissing: it is not on PATH.
+            UsageError: the one on PATH is inside the repository.
         """
         program = find_program("git", environ)
         if program is None:
             raise ProcessMissing("git is not on PATH", remedy=f"install git {OLDEST_GIT} or later")
+        top = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+        if top is not None and (program.parent.resolve() / program.name).is_relative_to(top.resolve()):
+            raise UsageError(
+                "git on PATH lies in the repository that is read, so a change could bring its own",
+                where=str(program),
+                remedy="take that folder off PATH",
+            )
         self.folder = folder
         self.env = {name: environ[name] for name in _KEPT if name in environ} | _HARDENED
         self._program = str(program)
