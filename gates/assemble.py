@@ -136,7 +136,7 @@ def _refuse_empty_selection(scene: Scene) -> None:
                 f"--input {extra.path}={extra.pack}: there is no pack {extra.pack!r}",
                 remedy="the packs are: " + (", ".join(names) or "none"),
             )
-    if scene.at_head.paths or scene.at_base.paths or scene.extra_inputs:
+    if scene.at_head.paths or scene.at_base.paths or scene.extra_inputs or scene.settings.packs.problems:
         return
     matches = [compile_patterns(pack.match) for pack in scene.settings.packs.packs if pack.match]
     if any(match(path) for match in matches for path in scene.change.head.entries):

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from gates import catalogue
 from gates.assemble import CONFIG_FILE, Assembled, assemble
 from gates.docs_address import with_addresses
 from gates.harness import run_gates
+from gates.pack_inputs import is_judged
 from gates.scene import ExtraInput
 from maestro import __version__
 from maestro.change import ChangeSet, open_change
@@ -214,6 +216,11 @@ def _extra_input(world: World, text: str) -> ExtraInput:
     name, equals, pack = text.rpartition("=")
     if not (equals and name and pack):
         raise UsageError(f"--input wants FILE=PACK, not {text!r}", remedy="`maestro policy list` shows the packs")
+    if not is_judged(name):
+        raise UsageError(
+            f"--input {text}: YAML and JSON are read, not {Path(name).suffix or 'a file without an ending'}",
+            remedy="render it first: `terraform show -json plan > plan.json`, `helm template`, or the like",
+        )
     try:
         return ExtraInput(name, (world.cwd / name).read_bytes(), pack)
     except FileNotFoundError as error:

@@ -36,6 +36,7 @@ COLLISION = Rule(
     "rename one of them: on some machines they are one file",
 )
 PATH = Rule("mc.documents/path_not_utf8", "Paths are UTF-8", "rename the file")
+GIT_FOLDER = Rule("mc.documents/git_folder", "No folder is named .git", "rename the folder: git would not look into it")
 LFS = Rule(
     "mc.documents/lfs_pointer",
     "A document's text is in git itself",
@@ -63,6 +64,7 @@ RULES = (
     SUBMODULE,
     COLLISION,
     PATH,
+    GIT_FOLDER,
     LFS,
     CONFIG,
     DUPLICATE,
@@ -79,7 +81,7 @@ _HAZARD_RULES = {
     "case_collision": COLLISION,
     "unicode_collision": COLLISION,
     "not_utf8": PATH,
-    "git_folder": PATH,
+    "git_folder": GIT_FOLDER,
 }
 
 

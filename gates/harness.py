@@ -15,9 +15,11 @@ from gates.scene import CouldNotJudge, Scene
 from maestro.documents.reading import read
 from maestro.errors import MaestroError
 from maestro.findings import (
+    MILDNESS,
     Failed,
     Finding,
     GateResult,
+    Mode,
     Outcome,
     Passed,
     Rule,
@@ -124,9 +126,9 @@ def _marked(
     if gate.OF_THE_CHANGE_ITSELF:
         return findings
     if _head_is_target(scene):
-        before = frozenset(finding.fingerprint for finding in findings)
+        before = {finding.fingerprint: finding.mode for finding in findings}
     else:
-        before = _fingerprints_at_target(gate, scene)
+        before = _modes_at_target(gate, scene)
     block_existing = scene.settings.config.existing == "block"
     hiding = {rule.id for rule in gate.RULES if rule.hides}
     held = waivers()
@@ -158,13 +160,15 @@ def _head_is_target(scene: Scene) -> bool:
     return scene.change.head.commit is not None and scene.change.head.commit == scene.change.policy.commit
 
 
-def _fingerprints_at_target(gate: Gate, scene: Scene) -> frozenset[str]:
+def _modes_at_target(gate: Gate, scene: Scene) -> dict[str, Mode]:
+    """The fingerprints of what the target already has, each with its mode."""
     try:
         result = gate.judge(scene.at_target())
     except CouldNotJudge as error:
-        return frozenset(finding.fingerprint for finding in with_fingerprints(error.findings))
-    found = result.findings if isinstance(result, Failed) else ()
-    return frozenset(finding.fingerprint for finding in with_fingerprints(found))
+        found = error.findings
+    else:
+        found = result.findings if isinstance(result, Failed) else ()
+    return {finding.fingerprint: finding.mode for finding in with_fingerprints(found)}
 
 
 def _after_merge(
@@ -181,16 +185,21 @@ def _after_merge(
         found = result.findings if isinstance(result, Failed) else ()
     except CouldNotJudge as error:
         found = error.findings
-    seen = {finding.fingerprint for finding in known}
-    before: frozenset[str] | None = None
+    now: dict[str, Mode] = {finding.fingerprint: finding.mode for finding in known}
+    before: dict[str, Mode] | None = None
     out = []
     for finding in with_fingerprints(found):
-        if finding.fingerprint in seen:
+        if _as_strict(now.get(finding.fingerprint), finding.mode):
             continue
         if before is None:
             everything = replace(scene, change=replace(scene.change, judge_all=True))
-            before = _fingerprints_at_target(gate, everything)
-        if finding.fingerprint not in before:
+            before = _modes_at_target(gate, everything)
+        if not _as_strict(before.get(finding.fingerprint), finding.mode):
             message = f"after the merge: {finding.message}"
             out.append(replace(finding, mode=milder(finding.mode, "warn"), message=message))
     return tuple(out)
+
+
+def _as_strict(known: Mode | None, mode: Mode) -> bool:
+    """Whether what is known already stops as much as ``mode`` would."""
+    return known is not None and MILDNESS[known] <= MILDNESS[mode]

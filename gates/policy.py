@@ -36,6 +36,9 @@ BROKEN_AFTER_MERGE = Rule(
 
 RULES = (UNREADABLE, READS_DIFFERENTLY, NO_ANSWER, BROKEN_AFTER_MERGE, *pack_rules.RULES)
 
+ABOUT_THE_PACK = ("compile", "unsupported")
+"""Errors that no input could make go away."""
+
 REPAIRABLE = ("policy/", "waivers/", "maestro.yaml")
 """A change that touches nothing else may repair what decides, so a broken pack does not stop it; see _only_repairs."""
 
@@ -69,7 +72,7 @@ def judge(scene: Scene) -> GateResult:
     else:
         tally.findings.extend(
             NO_ANSWER.finding(
-                f"{name} as changed gives no answer: {message}", Location(name), subject=name, remedy=remedy
+                f"{name} as changed gives no answer: {message}", _place_of(name, packs), subject=name, remedy=remedy
             )
             for name, message, remedy in tally.errors
         )
@@ -88,6 +91,10 @@ def judge(scene: Scene) -> GateResult:
     if not (tally.inputs or tally.findings or note):
         return Skipped("no pack judges what was touched" if packs else "the repository has no packs")
     return result_of(tally.inputs, tally.findings, note)
+
+
+def _place_of(name: str, packs: Sequence[Pack]) -> Location:
+    return next((pack.location for pack in packs if pack.name == name), Location("maestro.yaml"))
 
 
 def _only_repairs(scene: Scene) -> bool:
@@ -135,16 +142,15 @@ def _ask(scene: Scene, pack: Pack, judged: Sequence[Judged], repairing: bool, ta
     decisions = scene.decide(pack, [one.value for one in judged])
     tally.inputs += len(judged)
     failures: Counter[tuple[str, str | None]] = Counter()
+    said: set[tuple[str, str, str | None]] = set()
     for one, decision in zip(judged, decisions, strict=True):
-        found = list(_findings(pack, one, decision))
-        if one.as_1_1:
-            known = {(known.rule, known.subject, known.discriminator) for known in tally.findings}
-            found = [
-                finding for finding in found if (finding.rule, finding.subject, finding.discriminator) not in known
-            ]
-        tally.findings.extend(found)
-        if decision.error is None:
-            continue
+        for finding in _findings(pack, one, decision):
+            key = (finding.rule, finding.subject, finding.discriminator)
+            if not (one.as_1_1 and key in said):  # both readings of a document say most things alike
+                said.add(key)
+                tally.findings.append(finding)
+        if decision.error is None or (scene.only_packs is not None and decision.error_kind in ABOUT_THE_PACK):
+            continue  # of a changed pack that cannot judge at all, `broken_pack` speaks, once
         if pack.mode != "enforce":
             tally.findings.append(
                 NO_ANSWER.finding(
@@ -238,7 +244,7 @@ def _broken_after_merge(scene: Scene, asked: set[str]) -> Iterator[Finding]:
         if pack.digest in digests:
             continue
         [decision] = scene.decide(pack, [{}])
-        if decision.error is not None and decision.error_kind in ("compile", "unsupported"):
+        if decision.error is not None and decision.error_kind in ABOUT_THE_PACK:
             yield BROKEN_AFTER_MERGE.finding(
                 f"the pack {pack.name} as changed here cannot judge: {decision.error}",
                 pack.location,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gates.document_index import DocumentIndex
-from gates.scene import Scene
+from gates.scene import Scene, Settings
 from maestro.documents import Document
 from maestro.documents.waiver import Waiver
 from maestro.errors import MaestroError
@@ -69,17 +69,19 @@ def _waivers(index: DocumentIndex, paths: Sequence[str]) -> Iterator[tuple[Docum
 
 
 def known_rules(scene: Scene) -> frozenset[str]:
-    """Every rule id that a finding can have here: the gates' and the packs', before and after the merge."""
-    from gates.catalogue import all_rules
-
-    ids = {rule.id for rule in all_rules()} | {BREAK_GLASS_RULE}
+    """Every rule id that a finding can have here, before and after the merge."""
     settings = [scene.settings]
     if not isinstance(scene.head_settings, MaestroError):
         settings.append(scene.head_settings)
-    for one in settings:
-        for pack in one.packs.packs:
-            ids |= {f"{pack.name}/{rule.suffix}" for rule in pack.rules}
-    return frozenset(ids)
+    return rule_ids(settings) | {BREAK_GLASS_RULE}
+
+
+def rule_ids(settings: Iterable[Settings]) -> frozenset[str]:
+    """The ids of the gates' rules and of these packs'."""
+    from gates.catalogue import all_rules
+
+    packs = {f"{pack.name}/{rule.suffix}" for one in settings for pack in one.packs.packs for rule in pack.rules}
+    return frozenset(packs | {rule.id for rule in all_rules()})
 
 
 def _unknown(scene: Scene, waivers: Sequence[tuple[Document, Waiver]]) -> Iterator[Finding]:

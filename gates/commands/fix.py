@@ -41,7 +41,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             else:
                 world.stdout.writelines(_lines(patch))
     for path in distrusted:
-        world.stderr.write(f"{path} is left alone: two YAML parsers do not agree on what it would then say\n")
+        world.stderr.write(
+            f"{path} is left alone: two YAML parsers must agree on what is written into it, and they do not\n"
+        )
     world.stderr.write(_conclusion(len(findings), found, written=arguments.write))
     return 0
 
@@ -50,11 +52,18 @@ def _conclusion(findings: int, found: list[Patch], *, written: bool) -> str:
     if not findings:
         return "nothing was found, so there is nothing to repair\n"
     repaired = sum(patch.repairs for patch in found)
+    if not repaired:
+        return f"none of the {_many(findings, 'finding')} can be repaired by rule; `maestro check` says what to do\n"
     verb = "repaired" if written else "can be repaired by this patch"
-    files = "1 file" if len(found) == 1 else f"{len(found)} files"
-    rest = f"; {findings - repaired} need a person" if findings > repaired else ""
+    files = _many(len(found), "file")
+    left = findings - repaired
+    rest = f"; {left} {'needs' if left == 1 else 'need'} a person" if left else ""
     how = "  → `maestro fix --write` applies it\n" if repaired and not written else ""
     return f"{repaired} of {findings} findings {verb}, in {files}{rest}\n{how}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
 def _lines(patch: Patch) -> Iterator[str]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import difflib
 import json
 import re
 from pathlib import Path
 
+from gates.assemble import settings_at
+from gates.scene import Settings
+from gates.waivers import BREAK_GLASS_RULE, rule_ids
 from maestro.documents import parse
 from maestro.errors import ToolFailure, UsageError
+from maestro.repository import Repository
 from maestro.world import World
 
 
@@ -19,28 +24,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("subject", metavar="SUBJECT", help="what it was found on: Kind/name, or a path")
     parser.add_argument("--until", metavar="DATE", required=True, help="the last day it holds (YYYY-MM-DD)")
     parser.add_argument("--reason", metavar="TEXT", required=True, help="why it may wait")
-    parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: here)")
+    parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
-    """Write ``waivers/<name>.yaml`` and say what comes next."""
+    """Write the waiver among the waivers and say what comes next."""
+    until = _day(arguments.until, world.now().astimezone(dt.UTC).date())
+    with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
+        settings = settings_at(repository.worktree())
+        _refuse_unknown(arguments.rule, settings)
+        name = document_name(arguments.rule, arguments.subject)
+        text = document(name, arguments.rule, arguments.subject, until, arguments.reason)
+        path = Path(folder_for(settings.config.documents)) / f"{name}.yaml"
+        for problem in parse(str(path), text.encode("utf-8", "replace")).problems:
+            raise UsageError(problem.message, remedy=problem.remedy or problem.rule.remedy)
+        _write(repository.root / path, path, text)
+    world.stdout.write(f"{path}\n")
+    world.stderr.write("  → commit it and open a pull request; it holds once it is merged, until its last day\n")
+    return 0
+
+
+def _day(text: str, today: dt.date) -> dt.date:
     try:
-        until = dt.date.fromisoformat(arguments.until)
+        until = dt.date.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"--until wants a date such as 2027-01-31, not {arguments.until!r}") from error
-    if until < world.now().astimezone(dt.UTC).date():
-        raise UsageError(f"--until {until} lies in the past; such a waiver never holds")
-    if "/" not in arguments.rule:
-        raise UsageError(
-            f"{arguments.rule!r} is not a rule's id",
-            remedy="an id looks like mc.flags/missing_ttl; the finding shows it",
-        )
-    name = document_name(arguments.rule, arguments.subject)
-    text = document(name, arguments.rule, arguments.subject, until, arguments.reason)
-    path = Path("waivers") / f"{name}.yaml"
-    for problem in parse(str(path), text.encode()).problems:
-        raise UsageError(problem.message)
-    target = world.cwd / arguments.repo / path
+        raise UsageError(f"--until wants a date such as 2027-01-31, not {text!r}") from error
+    if until < today:
+        raise UsageError(f"--until {until} lies in the past; such a waiver never holds", remedy="choose a later day")
+    return until
+
+
+def _refuse_unknown(rule: str, settings: Settings) -> None:
+    """A pack's results may carry a `rule` member of their own, so any name within a pack's namespace may exist."""
+    known = rule_ids([settings]) | {BREAK_GLASS_RULE}
+    if rule in known or rule.rpartition("/")[0] in {pack.name for pack in settings.packs.packs}:
+        return
+    near = difflib.get_close_matches(rule, sorted(known), 1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(f"there is no rule {rule!r} here", remedy=f"{hint}write the id as the finding shows it")
+
+
+def folder_for(patterns: tuple[str, ...] | list[str]) -> str:
+    """Where waivers live by the patterns of maestro.yaml: the folder of the first that speaks of waivers."""
+    for pattern in patterns:
+        folder = pattern.split("*", 1)[0].strip("/")
+        if folder.rpartition("/")[2] == "waivers":
+            return folder
+    return "waivers"
+
+
+def _write(target: Path, path: Path, text: str) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as file:
@@ -49,9 +82,6 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         raise UsageError(f"{path} is already there", remedy="edit its `until`, or remove it first") from error
     except OSError as error:
         raise ToolFailure(f"{path} could not be written: {error.strerror}") from error
-    world.stdout.write(f"{path}\n")
-    world.stderr.write("  → commit it and open a pull request; it holds once it is merged, until its last day\n")
-    return 0
 
 
 def document_name(rule: str, subject: str) -> str:

@@ -107,11 +107,31 @@ def test_a_new_rule_announces_what_it_would_stop(tmp_path: Path) -> None:
     assert [(one["mode"], one["message"]) for one in found] == [("warn", "after the merge: web has 1 replicas")]
 
 
-def test_a_stricter_mode_announces_whom_it_would_stop(tmp_path: Path) -> None:
-    repo = with_pack(tmp_path / "r", "shadow", {"k8s/web.yaml": WEB})
-    repo.write("policy/packs/replicas/replicas.rego", REPLICAS.replace("MODE", "enforce").replace("< 2", "< 3"))
-    messages = [one["message"] for one in conftest_check(repo).findings("policy")]
-    assert messages == [] or all("after the merge" in message for message in messages)
+@pytest.mark.parametrize(("before", "after"), [("shadow", "enforce"), ("shadow", "warn"), ("warn", "enforce")])
+def test_a_stricter_mode_announces_whom_it_would_stop(tmp_path: Path, before: str, after: str) -> None:
+    repo = with_pack(tmp_path / "r", before, {"k8s/web.yaml": WEB})
+    repo.write("policy/packs/replicas/replicas.rego", REPLICAS.replace("MODE", after))
+    found = [one for one in conftest_check(repo).findings("policy") if one["rule"] == "acme.replicas/too_few"]
+    assert [(one["mode"], one["message"]) for one in found] == [("warn", "after the merge: web has 1 replicas")]
+
+
+def test_a_milder_mode_has_nobody_to_announce(tmp_path: Path) -> None:
+    repo = with_pack(tmp_path / "r", "enforce", {"k8s/web.yaml": WEB})
+    repo.write("policy/packs/replicas/replicas.rego", REPLICAS.replace("MODE", "warn"))
+    assert conftest_check(repo).rules("policy") == []
+
+
+def test_a_changed_pack_that_cannot_judge_is_one_finding(tmp_path: Path) -> None:
+    files = {f"k8s/web-{number}.yaml": WEB for number in range(3)}
+    repo = with_pack(tmp_path / "r", files=files)
+    repo.write(
+        "policy/packs/replicas/replicas.rego", REPLICAS.replace("MODE", "enforce") + "\ndeny_y contains x if y\n"
+    )
+    [finding] = conftest_check(repo).findings("policy")
+    assert (finding["rule"], finding["location"]["path"]) == (
+        "mc.policy/broken_pack",
+        "policy/packs/replicas/replicas.rego",
+    )
 
 
 def test_a_pack_that_would_not_compile_is_stopped_before_the_merge(tmp_path: Path) -> None:

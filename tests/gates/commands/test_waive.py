@@ -34,7 +34,8 @@ def test_a_second_waiver_of_the_same_is_not_written_over_the_first(tmp_path: Pat
     [
         ((*RULE, "--until", "soon", "--reason", "x"), "wants a date"),
         ((*RULE, "--until", "2026-11-22", "--reason", "x"), "in the past"),
-        (("owner_unresolved", RULE[1], "--until", "2026-12-31", "--reason", "x"), "not a rule's id"),
+        (("owner_unresolved", RULE[1], "--until", "2026-12-31", "--reason", "x"), "there is no rule"),
+        (("mc.documents/owner_unresolvd", RULE[1], "--until", "2026-12-31", "--reason", "x"), "did you mean"),
         ((*RULE, "--until", "2026-12-31", "--reason", ""), "reason"),
         ((*RULE, "--until", "2026-12-31"), "--reason"),
     ],
@@ -65,3 +66,11 @@ def test_whatever_the_words_the_document_holds_them(rule: str, subject: str, rea
             "until": NOW.date().isoformat(),
             "reason": reason,
         }
+
+
+def test_it_is_written_where_waivers_live(tmp_path: Path) -> None:
+    repo = governed(tmp_path / "r")
+    settings = (repo.path / "maestro.yaml").read_text().replace("waivers/**", "maestro/waivers/**")
+    repo.write("maestro.yaml", settings)
+    answer = maestro(repo, "waive", *RULE, "--until", "2026-12-31", "--reason", "x")
+    assert answer.out.startswith("maestro/waivers/")
