@@ -36,7 +36,7 @@ default decision := {
 decision := placed if {
 	count(malformed) == 0
 	count(best.obstacles) == 0
-} else := refused
+} else := refused if is_object(input.request)
 
 placed := {
 	"allow": true,
