@@ -97,6 +97,10 @@ class PackEntry(StrictModel):
 
     path: Pattern = Field(description="Its folder, or a pattern of folders")
     namespace: Omittable[Namespace] = Field(default=None, description="The Rego package that judges")
+    name: Omittable[Namespace] = Field(
+        default=None,
+        description="What rule ids begin with, where another pack has the same package (default: the package)",
+    )
     mode: Omittable[Mode] = Field(default=None, description="shadow, warn or enforce")
     owner: Omittable[Owner] = Field(default=None, description="Who answers for it")
     match: Omittable[Annotated[tuple[Pattern, ...], Field(strict=False, min_length=1)]] = Field(

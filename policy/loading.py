@@ -89,7 +89,7 @@ def _one_pack_per_namespace(packs: list[Pack], problems: list[PackProblem]) -> P
         by_name.setdefault(pack.name, []).append(pack)
     for name, several in by_name.items():
         for other in several[1:]:
-            message = f"the namespace {name} is that of {several[0].path} as well as of {other.path}"
+            message = f"the name {name} is that of {several[0].path} as well as of {other.path}"
             problems.append(PackProblem(pack_rules.SAME_NAMESPACE, message, other.location, other.path))
     return Packs(tuple(several[0] for several in by_name.values() if len(several) == 1), tuple(problems))
 
@@ -147,7 +147,8 @@ class _Loader:
             self._plain_deny(own)
         sources = {module.name: module.source for module in modules}
         return Pack(
-            name=namespace,
+            name=self.entry.name or namespace,
+            package=namespace if self.entry.name else None,
             path=self.folder,
             mode=settings.mode,
             owner=settings.owner,
@@ -226,6 +227,10 @@ class _Loader:
 
     def _namespace(self, modules: list[_Module]) -> str | None:
         sound = True
+        if self.entry.name and self.entry.name.split(".")[0] == "mc":
+            message = f"maestro.yaml calls {self.folder} {self.entry.name}, but names in `mc` are the gates' own"
+            self._problem(pack_rules.PACKAGE, message, Location(CONFIG_PATH), "choose a name outside of `mc`")
+            sound = False
         for module in modules:
             if module.text.package is None:
                 message = "the module does not begin with `package <namespace>`"

@@ -34,7 +34,8 @@ class PackRule:
 
 @dataclass(frozen=True)
 class Pack:
-    """What judges. ``name`` is the namespace (``mc.flags``); ``modules`` and ``data`` are keyed by the path inside
+    """What judges. ``name`` is what its rules' ids begin with: the package (``mc.flags``), unless maestro.yaml gives
+    another because two packs have one package. ``modules`` and ``data`` are keyed by the path inside
     ``path`` (data: by its path in the repository), tests and fixtures left out; ``data`` values are JSON objects."""
 
     name: str
@@ -59,6 +60,8 @@ class Pack:
     exceptions: bool = False
     """It defines conftest's ``exception``."""
     new: bool = False
+    package: str | None = None
+    """The Rego package that is asked, where it is not ``name``."""
 
     def mode_of(self, rule: PackRule) -> Mode:
         """The mode a result of ``rule`` has: its own where milder than the pack's; a warn rule at most warns."""
@@ -76,7 +79,7 @@ class Pack:
         return Program(
             modules=self.modules,
             data=self.data,
-            entrypoints=tuple(f"data.{self.name}.{name}" for name in self.asked),
+            entrypoints=tuple(f"data.{self.package or self.name}.{name}" for name in self.asked),
             rego_version=self.rego_version,
             strict_builtin_errors=self.builtin_errors == "strict",
         )

@@ -21,8 +21,8 @@ PACKAGE = Rule(
 )
 SAME_NAMESPACE = Rule(
     "mc.policy/same_namespace",
-    "A namespace belongs to one pack",
-    "give one of the two packs another package",
+    "Two packs have two names",
+    "give one of the two an entry in maestro.yaml with `namespace` and a `name` of its own, or another package",
 )
 NOTHING_TO_ASK = Rule(
     "mc.policy/nothing_to_ask",

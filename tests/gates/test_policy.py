@@ -304,3 +304,31 @@ deny_never_disable contains "a flag is not switched off here" if {
     )
     repo.write("flags/c.yaml", enabled.replace("ENABLED", "DISABLED"))
     assert conftest_check(repo).rules() == ["acme.flags/never_disable"]
+
+
+def test_two_teams_may_both_write_package_main(tmp_path: Path) -> None:
+    def team(words: str) -> str:
+        return f'package main\n\nimport rego.v1\n\ndeny contains "{words}" if input.kind == "Deployment"\n'
+
+    entries = "packs:\n" + "".join(
+        f'  - {{path: {name}/policy, namespace: main, name: {name}, match: ["k8s/**"]}}\n' for name in ("web", "data")
+    )
+    files = {
+        "maestro.yaml": SETTINGS + entries,
+        "web/policy/p.rego": team("web says no"),
+        "data/policy/p.rego": team("data says no"),
+    }
+    repo = governed(tmp_path / "r", files)
+    repo.write("k8s/web.yaml", WEB)
+    found = {(one["rule"], one["message"]) for one in conftest_check(repo).findings("policy")}
+    assert found == {("web/deny", "web says no"), ("data/deny", "data says no")}
+
+
+def test_a_pack_cannot_take_the_name_of_a_gates_rules(tmp_path: Path) -> None:
+    entry = 'packs: [{path: web/policy, namespace: main, name: mc.documents, match: ["k8s/**"]}]\n'
+    rego = 'package main\n\nimport rego.v1\n\ndeny contains "no" if input.kind\n'
+    repo = governed(tmp_path / "r", {"maestro.yaml": SETTINGS + entry, "web/policy/p.rego": rego})
+    repo.write("k8s/web.yaml", WEB)
+    answer = conftest_check(repo)
+    assert answer.outcomes()["policy"] == "errored"
+    assert "the gates' own" in answer.reason("policy")

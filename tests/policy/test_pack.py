@@ -232,7 +232,7 @@ def test_two_packs_with_one_namespace_both_stay_silent_and_it_is_said() -> None:
     found = load(files)
     assert found.packs == ()
     assert blocking(found.problems) == [
-        ("mc.policy/same_namespace", "the namespace p is that of policy/packs/a as well as of policy/packs/b")
+        ("mc.policy/same_namespace", "the name p is that of policy/packs/a as well as of policy/packs/b")
     ]
 
 
