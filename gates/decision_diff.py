@@ -22,7 +22,7 @@ from maestro.patterns import compile_patterns
 from policy.diff.cases import NOT_ASKED, Case, owner_in
 from policy.diff.compare import Tally
 from policy.diff.fixtures import fixture_inputs
-from policy.diff.pairs import Pair, pairs
+from policy.diff.pairs import Pair, pairs, unreadable
 from policy.diff.recorded import Recorded, Unusable, pack_of, read_recorded
 from policy.diff.references import Path as InputPath
 from policy.diff.references import input_paths, looked_at
@@ -100,7 +100,7 @@ def decision_diff(
     """
     changed, equal = changed_pairs(scene)
     chosen = [pair for pair in [*changed, *([] if skip_unchanged else equal)] if not only or pair.name in only]
-    notes = _Notes()
+    notes = _Notes(dict.fromkeys(_unreadable(scene, [*changed, *equal]), 1))
     tallies = [Tally(pair, scene.decide) for pair in chosen]
     corpus = _Corpus(scene, notes)
     for tally in tallies:
@@ -142,6 +142,11 @@ def _sides(scene: Scene) -> tuple[Settings | None, Settings]:
     if isinstance(after, MaestroError):
         raise UsageError(after.message, where=after.where, remedy=after.remedy)
     return (None if scene.change.preview else scene.settings), after
+
+
+def _unreadable(scene: Scene, found: Sequence[Pair]) -> list[str]:
+    before, after = _sides(scene)
+    return unreadable(before.packs if before else Packs((), ()), after.packs, found)
 
 
 class _Corpus:

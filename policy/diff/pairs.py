@@ -64,6 +64,19 @@ def pairs(before: Packs, after: Packs) -> list[Pair]:
     return sorted(out, key=lambda pair: pair.name)
 
 
+def unreadable(before: Packs, after: Packs, found: Sequence[Pair]) -> list[str]:
+    """What no pair speaks of: packs that cannot be loaded after the change, and could not before it."""
+    folders = {pair.path.rstrip("/") for pair in found}
+    lines = [
+        f"{problem.pack} cannot judge on either side: {_where(problem)}: {problem.message}"
+        for problem in after.problems
+        if problem.rule.mode == "enforce"
+        and problem.pack.rstrip("/") not in folders
+        and any(other.rule.mode == "enforce" and other.pack == problem.pack for other in before.problems)
+    ]
+    return list(dict.fromkeys(lines))
+
+
 def _named(packs: Sequence[Pack], name: str) -> bool:
     return any(pack.name == name for pack in packs)
 
@@ -74,8 +87,11 @@ def _problem(pack: Pack, problems: Sequence[PackProblem]) -> str | None:
         if problem.rule.mode != "enforce":
             continue
         same_folder = problem.pack.rstrip("/") == pack.path.rstrip("/")
-        shared = problem.rule is pack_rules.SAME_NAMESPACE and f" {pack.name} " in problem.message
+        shared = problem.rule is pack_rules.SAME_NAMESPACE and pack.name in problem.message.split()
         if same_folder or shared:
-            place = f"{problem.location.path}:{problem.location.line}"
-            return f"{place}: {problem.message}"
+            return f"{_where(problem)}: {problem.message}"
     return None
+
+
+def _where(problem: PackProblem) -> str:
+    return f"{problem.location.path}:{problem.location.line}"
