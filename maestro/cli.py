@@ -7,6 +7,8 @@ Exit codes: 0 holds or done, 1 the tool failed, 2 usage or configuration, 3 wron
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import importlib
 import io
 import sys
@@ -125,6 +127,9 @@ def main(argv: list[str] | None = None, world: World | None = None) -> int:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         world = World()
+        # What a command reads and builds lives as long as it does: looking through it for circles only costs time.
+        gc.set_threshold(50_000)
+        atexit.register(gc.freeze)
     try:
         return dispatch(sys.argv[1:] if argv is None else argv, world)
     except MaestroError as error:

@@ -114,7 +114,9 @@ class _Check:
 
     def _why(self) -> str:
         """The reasons that were given, and by whom they were approved."""
-        glasses = [said["break_glass"] for said in self.out.receipts.values() if isinstance(said.get("break_glass"), dict)]
+        glasses = [
+            said["break_glass"] for said in self.out.receipts.values() if isinstance(said.get("break_glass"), dict)
+        ]
         words: list[str] = []
         for glass in glasses:
             given = glass.get("approvals")

@@ -373,11 +373,9 @@ class LocalDriver:
     def _log(self, execution_id: str, number: int, dropped: int) -> Log:
         path = self._log_path(execution_id, number)
         try:
-            with path.open("rb") as file:
-                first = file.read(_SMALL)
-                hasher = hashlib.sha256(first)
-                size = len(first)
-                while len(first) == _SMALL and (more := file.read(_SMALL)):
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a thousand times a run
+                hasher, size = hashlib.sha256(), 0
+                while more := file.read(_SMALL):
                     hasher.update(more)
                     size += len(more)
         except OSError as error:

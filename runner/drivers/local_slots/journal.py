@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 RESERVE = 8192
 """Bytes; more than the two records of one command can take."""
 
@@ -32,7 +33,7 @@ class Journal:
 
     def add(self, record: dict[str, object], *, durable: bool = False) -> None:
         """Append a record; ``durable`` ones are on the disk when this returns."""
-        data = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        data = _ENCODE(record).encode() + b"\n"
         self.reserve(len(data))
         write_all(self.fd, data)
         self.used += len(data)

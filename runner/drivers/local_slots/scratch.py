@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 
 class Scratch:
@@ -31,7 +30,10 @@ class Scratch:
             OSError: they cannot be made.
         """
         if not self._is_clean():
-            shutil.rmtree(self._root, ignore_errors=True)
+            if os.path.lexists(self._root):
+                import shutil  # most runs never need it
+
+                shutil.rmtree(self._root, ignore_errors=True)
             self._fresh += 1
             self._use()
             os.mkdir(self._root, 0o700)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 HORIZON = 64
+"""Ids that one write to the disk covers; twice as many as long as they are through within a second."""
+HORIZON_LIMIT = 1024
+HORIZON_SECONDS = 1.0
 TICK = 0.1
 REASON_LIMIT = 500
 SWEEP_SECONDS = 10.0
@@ -60,12 +63,15 @@ class Slot:
             }
         )
         jobs = self.work["jobs"]
+        end, size, since = 0, HORIZON // 2, time.monotonic()
         for place, (execution, task, index, attempt) in enumerate(jobs):
             if self._stopping():
                 return
-            if place % HORIZON == 0:
-                ids = [job[0] for job in jobs[place : place + HORIZON]]
-                self.journal.add({"kind": "horizon", "ids": ids}, durable=True)
+            if place == end:
+                now = time.monotonic()
+                size, since = min(2 * size, HORIZON_LIMIT) if now - since < HORIZON_SECONDS else HORIZON, now
+                end = place + size
+                self.journal.add({"kind": "horizon", "ids": [job[0] for job in jobs[place:end]]}, durable=True)
             self._run(execution, self.work["tasks"][task], index, attempt)
 
     def _on_cancel(self, _number: int, _frame: FrameType | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import time
 from contextlib import suppress
@@ -74,6 +73,8 @@ def main() -> None:
             finally:
                 os._exit(status)
         slots.add(pid)
+    import shutil  # while the slots work already
+
     while slots:
         pid, status = os.waitpid(-1, 0)
         if pid in slots:

@@ -78,12 +78,12 @@ class DriverContract:
         assert (ending.last.outcome, ending.last.exit_code, ending.last.signal) == ("failed", None, 11)
 
     def test_times_are_in_order(self) -> None:
-        last = self.only(Task("Manifest/a", ("sleep", "0.05")))[0].last
+        last = self.only(Task("Manifest/a", ("sleep", "0.5")))[0].last
         times = [last.published, last.claimed, last.started, last.ended]
         assert None not in times
         assert times == sorted(times)  # type: ignore[type-var]
         assert last.run_seconds is not None
-        assert 0.05 <= last.run_seconds < 5
+        assert 0.1 <= last.run_seconds < 20  # a busy machine sees the start late
 
     def test_the_environment_is_exactly_what_the_interface_says(self) -> None:
         secrets = {"DB_URL": "env:DB"}

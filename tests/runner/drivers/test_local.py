@@ -265,7 +265,7 @@ class TestLocalDriver(DriverContract):
 
     def test_with_every_watcher_killed_the_outcome_is_unknown_and_stays_so(self) -> None:
         self.slots = 1
-        script = f"echo x >> {self.marks}/n; sleep 0.5; echo y >> {self.marks}/n"
+        script = f"echo x >> {self.marks}/n; sleep 1.5; echo y >> {self.marks}/n"
         self.kill_all(script, 1)
         executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", script)), 1))
         endings = self.execute(executions, session=2)
@@ -294,8 +294,8 @@ class TestLocalDriver(DriverContract):
         assert time.monotonic() - start < 20
 
     def test_a_killed_slot_takes_its_command_along_and_the_rest_goes_on(self) -> None:
-        script = f"echo $MAESTRO_ARRAY_INDEX >> {self.marks}/n; touch {self.marks}/$$; sleep 0.3"
-        executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", script)), 6))
+        script = f"echo $MAESTRO_ARRAY_INDEX >> {self.marks}/n; touch {self.marks}/$$; sleep 1"
+        executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", script)), 4))
 
         def kill() -> None:
             self.wait_for(1)
@@ -306,8 +306,8 @@ class TestLocalDriver(DriverContract):
         endings = self.execute(executions)
         thread.join()
         outcomes = sorted(ending.last.outcome for ending in endings.values())
-        assert outcomes == ["succeeded"] * 5 + ["unknown"]
-        assert sorted(map(int, self.marked())) == list(range(6))
+        assert outcomes == ["succeeded"] * 3 + ["unknown"]
+        assert sorted(map(int, self.marked())) == list(range(4))
         assert self.gone()
 
     def test_after_a_power_failure_what_may_have_run_is_unknown(self) -> None:
