@@ -8,6 +8,7 @@ beyond ASCII, and deep nesting, are refused.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -22,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from maestro import canonical_json
-from policy.engines.conftest_output import number
 from policy.engines.engine import UNDEFINED, Answer, Broken, Program, Values
 from policy.engines.proven import is_proven, regopy_version
+from policy.engines.regopy_values import read as read_value
 from policy.engines.regopy_worker import MEMORY_EXIT
 from policy.pack_data import merged_data
+from policy.preflight.program import Objection
+from policy.preflight.program import read as preflight
 
 _WORKER = Path(__file__).with_name("regopy_worker.py")
 _PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
@@ -69,8 +72,16 @@ class RegopyEngine:
         if self.proven_only and not is_proven(program):
             message = "regopy judges only packs proven to be answered as conftest answers them; this is none of them"
             return [Broken(message, "unsupported", self.remedy)] * len(inputs)
+        readable = preflight(program)
+        if isinstance(readable, Objection):
+            said = Broken(f"regopy is not proven to read this as OPA does: {readable}", "unsupported", self.remedy)
+            return [said] * len(inputs)
+        refused = refusal(merged_data(program.data), self.limits.depth)
+        if refused is not None:
+            return [Broken(refused.replace("the input", "the data"), "unsupported", self.remedy)] * len(inputs)
+        lowered = dataclasses.replace(program, modules=readable.modules)
         with tempfile.TemporaryDirectory(prefix="maestro-regopy-") as folder:
-            return self._all(program, inputs, Path(folder))
+            return self._all(lowered, inputs, Path(folder))
 
     def _all(self, program: Program, inputs: Sequence[Any], folder: Path) -> list[Answer]:
         answers: list[Answer] = []
@@ -111,6 +122,8 @@ def refusal(value: Any, depth: int) -> str | None:  # noqa: ANN401
             pending.extend((key, level) for key in item)
         elif isinstance(item, (list, tuple)):
             pending.extend((member, level + 1) for member in item)
+        elif isinstance(item, float) and (str(item) == "-0.0" or "e" in repr(item)):
+            return "the input holds a number with an exponent, or minus zero, which regopy may read differently"
         elif isinstance(item, str) and not _PLAIN.match(item):
             return (
                 "the input holds text that regopy reads differently "
@@ -150,7 +163,6 @@ class _Worker:
             "modules": {name: source.decode("utf-8", "replace") for name, source in program.modules.items()},
             "data": json.dumps(merged_data(program.data), ensure_ascii=False) if program.data else "",
             "entrypoints": [entrypoint.removeprefix("data.").replace(".", "/") for entrypoint in program.entrypoints],
-            "strict": program.strict_builtin_errors,
             "memory": self._limits.memory,
         }
         return json.dumps(value).encode()
@@ -229,5 +241,4 @@ class _Worker:
 def _value(text: str | None) -> Any:  # noqa: ANN401
     if text is None:
         return UNDEFINED
-    (value,) = json.loads(text, parse_float=number)["expressions"]
-    return value
+    return read_value(text)

@@ -1,8 +1,8 @@
 """The process in which regopy runs: it may crash, hang or be killed without harm. Imports nothing of ours.
 
-Standard input, a line each: the program (JSON: ``modules``, ``data`` text, ``entrypoints``, ``strict``,
-``memory`` bytes), then inputs as JSON text. Standard output, a line each: ``{"ready": true}`` or ``{"error": …}``
-once, then per input ``{"values": [text or null]}`` (null: undefined) or ``{"error": …}``. regopy itself prints
+Standard input, a line each: the program (JSON: ``modules``, ``data`` text, ``entrypoints``, ``memory``
+bytes), then inputs as JSON text. Standard output, a line each: ``{"ready": true}`` or ``{"error": …}``
+once, then per input ``{"values": [text or null]}`` (null: undefined; sets and arrays marked by a first member) or ``{"error": …}``. regopy itself prints
 to standard output, so that is sent to /dev/null and the answers leave by a copy of the descriptor.
 """
 
@@ -44,6 +44,43 @@ def _answer(out: int, value: dict[str, Any]) -> None:
         data = data[os.write(out, data) :]
 
 
+def _marked(node: Any) -> str:  # noqa: ANN401
+    """JSON text in which every array begins with "a" and every set with "s". By the C interface: regopy's own Node
+    keeps a set's members by their text, and an array reads like a set there."""
+    from regopy.rego_shared import NodeKind, rego_node_get, rego_node_json, rego_node_size, rego_node_type
+
+    marks = {NodeKind.Array: '"a"', NodeKind.Set: '"s"'}
+    wrappers = (NodeKind.Term, NodeKind.Scalar)
+    seen = set()
+
+    def write(at: Any) -> str:  # noqa: ANN401
+        kind = rego_node_type(at)
+        members = [rego_node_get(at, index) for index in range(rego_node_size(at))]
+        if kind in wrappers:
+            return write(members[0])
+        seen.add(kind)
+        if kind in marks:
+            return "[" + ",".join([marks[kind], *map(write, members)]) + "]"
+        if kind == NodeKind.Object:
+            pairs = [(name(rego_node_get(item, 0)), rego_node_get(item, 1)) for item in members]
+            if len({key for key, _ in pairs}) != len(pairs):
+                raise ValueError("an object with two keys that are written alike")
+            return "{" + ",".join(f"{key}:{write(value)}" for key, value in pairs) + "}"
+        return str(rego_node_json(at))
+
+    def name(at: Any) -> str:  # noqa: ANN401
+        text = str(rego_node_json(at))
+        if text.startswith('"'):
+            return text
+        seen.add("key")
+        return json.dumps(text)
+
+    text = write(node._impl)
+    if "key" in seen and NodeKind.Set in seen:
+        raise ValueError("a set beside keys that are no text: its order is not known")
+    return text
+
+
 def _main() -> None:
     out = os.dup(1)
     null = os.open(os.devnull, os.O_WRONLY)
@@ -54,7 +91,7 @@ def _main() -> None:
     from regopy import Interpreter, RegoError
 
     interpreter = Interpreter()
-    interpreter.strict_built_in_errors = asked["strict"]
+    interpreter.strict_built_in_errors = True
     entrypoints = asked["entrypoints"]
     try:
         for name, source in asked["modules"].items():
@@ -81,7 +118,7 @@ def _main() -> None:
                 if not output.ok():
                     raise ValueError(f"{entrypoint}: an error inside a builtin or a conflict")
                 text = str(output)
-                values.append(None if text == "undefined" else text)
+                values.append(None if text == "undefined" else _marked(output.expressions().at(0)))
             _answer(out, {"values": values})
         except (RegoError, ValueError, RecursionError, MemoryError) as error:
             _answer(out, {"error": str(error)[:500] or type(error).__name__})

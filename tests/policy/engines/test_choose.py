@@ -140,13 +140,12 @@ def test_only_what_both_say_is_an_answer(one: Answer, other: Answer, kind: str |
         assert (answer.kind if isinstance(answer, Broken) else None) == kind
 
 
-def test_a_deny_that_regopy_loses_is_a_disagreement() -> None:
+def test_a_deny_that_regopy_alone_loses_is_not_lost() -> None:
+    """regopy iterates nothing within a call's argument; the preflight takes the reference out."""
     rego = 'package t\nimport rego.v1\ndeny contains "x" if { some i; endswith(input.s[i].image, ":latest") }\n'
     engine = choose("both", path_of(Path(tool("conftest")).parent))
     answers = engine.evaluate(program(rego, "deny"), [{"s": [{"image": "a:latest"}]}, {}])
-    assert isinstance(answers[0], Broken)
-    assert answers[0].kind == "disagreement"
-    assert "disagree about data.t.deny" in answers[0].message
+    assert answers == [Values((["x"],)), Values(([],))]
 
 
 def test_equality_of_json() -> None:

@@ -1,0 +1,297 @@
+"""Random packs and inputs, asked of both engines: ``python -m policy.conformance.fuzz --minutes 10 [--seed N]``.
+
+Programs are drawn from a grammar of what people write in packs, mistakes included; inputs are made of the names and
+values the programs use, so that rules fire. A program that the embedded engine answers otherwise than conftest does is
+printed as it is; it belongs into ``tests/policy/conformance/found.py``, and its cause into the preflight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from policy.conformance.compare import Outcome, compare
+from policy.engines.choose import trusted_conftest
+from policy.engines.engine import Engine, Program
+from policy.engines.regopy_engine import RegopyEngine
+
+_KEYS = ("a", "b", "c", "xs", "n", "s")
+_TEXTS = ("", "a", "b", "ab", "a b", "a!", "A", "abc", "10", "9")
+_QUOTED = ('"a"', '"b"')
+_NUMBERS = (0, 1, 2, 9, 10, -1, 3)
+_ENTRYPOINTS = ("deny", "allow", "value", "table", "pick")
+
+
+class Grammar:
+    """Draws programs; ``names`` are the variables in scope."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)  # noqa: S311
+        self.counter = 0
+
+    def one(self, *choices: Any) -> Any:  # noqa: ANN401
+        return self.random.choice(choices)
+
+    def fresh(self) -> str:
+        self.counter += 1
+        return f"v{self.counter}"
+
+    def value(self, depth: int = 0) -> Any:  # noqa: ANN401
+        """A JSON value."""
+        kind = self.random.randrange(9 if depth < 3 else 5)
+        if kind == 0:
+            return self.one(None, True, False)
+        if kind <= 2:
+            return self.one(*_TEXTS)
+        if kind <= 4:
+            return self.one(*_NUMBERS)
+        if kind <= 6:
+            return [self.value(depth + 1) for _ in range(self.random.randrange(4))]
+        return {self.one(*_KEYS): self.value(depth + 1) for _ in range(self.random.randrange(4))}
+
+    def input(self) -> Any:  # noqa: ANN401
+        """An input: mostly an object with the keys that programs look at."""
+        if self.random.random() < 0.05:
+            return self.value()
+        return {key: self.value(1) for key in _KEYS if self.random.random() < 0.8}
+
+    def constant(self) -> str:
+        return str(self.one('"a"', '"ab"', '"b"', "1", "2", "10", "true", "false", "null", '""', "[]", '"a b"', "[1, 2]"))
+
+    def reference(self, names: list[str], *, wild: bool = True) -> str:
+        base = self.one("input", "input", *(names or ["input"]))
+        if base not in names and self.random.random() < 0.2:
+            base = self.one("data.base", "value", "table", "deny")
+        steps = self.random.randrange(1 if base in names else 1, 3)
+        text = str(base)
+        for _ in range(steps if base not in names or self.random.random() < 0.5 else 0):
+            step = self.random.randrange(7)
+            if step <= 3:
+                text += f".{self.one(*_KEYS)}"
+            elif step == 4 and wild:
+                text += "[_]"
+            elif step == 5 and names:
+                text += f"[{self.one(*names)}]"
+            else:
+                text += f"[{self.one('0', '1', *_QUOTED)}]"
+        return text
+
+    def term(self, names: list[str], depth: int = 0) -> str:
+        kind = self.random.randrange(13 if depth < 2 else 6)
+        if kind <= 1:
+            return self.constant()
+        if kind <= 4 or (kind == 5 and not names):
+            return self.reference(names)
+        if kind == 5:
+            return str(self.one(*names))
+        inner = [self.term(names, depth + 1) for _ in range(3)]
+        if kind == 6:
+            return f"[{inner[0]}, {inner[1]}]"
+        if kind == 7:
+            return f'{{"a": {inner[0]}, "b": {inner[1]}}}'
+        if kind == 8:
+            return f"{{{inner[0]}, {inner[1]}}}"
+        if kind == 9:
+            return self.comprehension(names)
+        return self.call(names, inner)
+
+    def call(self, names: list[str], inner: list[str]) -> str:
+        return str(
+            self.one(
+                f"count({inner[0]})",
+                f"f({inner[0]})",
+                f"g({inner[0]}, {inner[1]})",
+                f"concat({self.one(*_QUOTED)}, {inner[0]})",
+                f'sprintf("%s %v", [{inner[0]}, {inner[1]}])',
+                f'sprintf("%d", [{inner[0]}])',
+                f"lower({inner[0]})",
+                f"object.get({inner[0]}, {self.one(*_QUOTED)}, {inner[1]})",
+                f"{inner[0]} + 1",
+                f"{inner[0]} - {inner[1]}",
+                f"split({inner[0]}, {self.one(*_QUOTED)})",
+                f"substring({inner[0]}, 0, 1)",
+                f"object.keys({inner[0]})",
+                f"array.concat({inner[0]}, {inner[1]})",
+                f"{inner[0]} | {inner[1]}",
+                f"sum({inner[0]})",
+                f"({inner[0]} == {inner[1]})",
+                f"to_number({inner[0]})",
+            )
+        )
+
+    def comprehension(self, names: list[str]) -> str:
+        inner = list(names)
+        body = self.body(inner, self.random.randrange(1, 3), depth=1)
+        head = self.term(inner, 2) if self.random.random() < 0.3 or not inner else self.one(*inner)
+        shape = self.random.randrange(3)
+        if shape == 0:
+            return f"[{head} | {body}]"
+        if shape == 1:
+            return f"{{{head} | {body}}}"
+        return f"{{{self.one(*inner or _QUOTED)}: {head} | {body}}}"
+
+    def statement(self, names: list[str], depth: int) -> str:
+        kind = self.random.randrange(16)
+        if kind <= 2:
+            text = self.term(names, depth)
+            name = self.fresh()
+            names.append(name)
+            return f"{name} := {text}"
+        if kind <= 4:
+            domain = self.one(self.reference(names), self.term(names, 1))
+            name = self.fresh()
+            if self.random.random() < 0.4:
+                key = self.fresh()
+                names += [key, name]
+                return f"some {key}, {name} in {domain}"
+            names.append(name)
+            return f"some {name} in {domain}"
+        if kind == 5:
+            name = self.fresh()
+            text = f"some {name}; {self.reference(names, wild=False)}[{name}]{self.one('', '.a', ' == ' + self.constant())}"
+            names.append(name)
+            return text
+        if kind <= 8:
+            operator = self.one("==", "!=", "<", ">", "<=", ">=", "==")
+            return f"{self.term(names, 1)} {operator} {self.term(names, 1)}"
+        if kind == 9:
+            return f"not {self.negatable(names)}"
+        if kind == 10:
+            return f"{self.term(names, 1)} in {self.term(names, 1)}"
+        if kind == 11 and depth == 0:
+            name = self.fresh()
+            inner = [*names, name]
+            return f"every {name} in {self.term(names, 1)} {{ {self.body(inner, self.random.randrange(1, 3), depth=1)} }}"
+        if kind == 12:
+            return str(
+                self.one("is_string", "is_number", "is_array", "is_object", "is_null", "p", "is_set")
+            ) + f"({self.term(names, 1)})"
+        if kind == 13:
+            return f"startswith({self.term(names, 1)}, {self.one(*_QUOTED)})"
+        if kind == 14:
+            one, other = self.fresh(), self.fresh()
+            text = f"[{one}, {other}] := {self.term(names, 1)}"
+            names += [one, other]
+            return text
+        return self.reference(names)
+
+    def negatable(self, names: list[str]) -> str:
+        return str(
+            self.one(
+                self.reference(names, wild=False),
+                f"p({self.term(names, 1)})",
+                f"f({self.term(names, 1)}) == {self.constant()}",
+                f"{self.term(names, 1)} in {self.term(names, 1)}",
+                f"count({self.term(names, 1)}) > 1",
+                f"{self.term(names, 1)} == {self.term(names, 1)}",
+                "allow",
+            )
+        )
+
+    def body(self, names: list[str], statements: int, depth: int = 0) -> str:
+        return "; ".join(self.statement(names, depth) for _ in range(statements))
+
+    def rules(self) -> Iterator[str]:
+        """Rules that refer to those above them only: few are recursive."""
+        some = self.random.randrange
+        yield f"f(x) := {self.term(['x'])} if {{ {self.body(['x'], some(1, 3))} }}"
+        if some(2):
+            yield f"else := {self.term(['x'], 2)}"
+        yield f"\ng(x, y) := {self.term(['x', 'y'], 1)}"
+        yield f"\np(x) if {{ {self.body(['x'], some(1, 3))} }}"
+        names: list[str] = []
+        if some(2):
+            yield f"\ndefault value := {self.constant()}"
+        yield f"\nvalue := {self.term([], 0)} if {{ {self.body(names, some(1, 3))} }}"
+        names = []
+        body = self.body(names, some(1, 4))
+        yield f"\ntable[{self.one(*names or _QUOTED)}] := {self.term(names, 1)} if {{ {body} }}"
+        names = []
+        body = self.body(names, some(1, 4))
+        yield f"\ndeny contains {self.term(names, 1)} if {{ {body} }}"
+        names = []
+        body = self.body(names, some(1, 3))
+        yield f"\ndeny contains {self.one(*names or _QUOTED)} if {{ {body} }}"
+        yield f"\nallow if {{ {self.body([], some(1, 4))} }}"
+        names = []
+        body = self.body(names, some(1, 3))
+        yield f"\npick := {self.term(names, 1)} if {{ {body} }} else := {self.term([], 1)} if {{ {self.body([], 1)} }}"
+
+    def program(self) -> Program:
+        """A pack of one module; each rule alone would be refused less often, together they meet."""
+        kept = [rule for rule in self.rules()]
+        source = "package t\n\n" + "\n".join(kept) + "\n"
+        wanted = [name for name in _ENTRYPOINTS if f"\n{name}" in source]
+        return Program({"t.rego": source.encode()}, {}, tuple(f"data.t.{name}" for name in wanted))
+
+
+def single(grammar: Grammar) -> Program:
+    """A pack of one rule and the functions it may call."""
+    rules = list(grammar.rules())
+    base = [
+        "f(x) := x.a if x.b\n",
+        "f(x) := count(x) if is_array(x)\n",
+        "g(x, y) := [x, y]\n",
+        'p(x) if x == "a"\n',
+        "p(x) if x.a\n",
+    ]
+    heads = [rule for rule in rules if rule.lstrip("\n").startswith(("value", "table", "deny", "pick", "allow"))]
+    rule = grammar.one(*heads).lstrip("\n")
+    name = rule.split(" ")[0].split("[")[0]
+    others = ["value := input.n\n", "table[k] := v if some k, v in input.c\n", "deny contains x if some x in input.xs\n",
+              "allow if input.a == input.b\n"]  # fmt: skip
+    source = "package t\n\n" + "\n".join([*base, *(text for text in others if not text.startswith(name)), rule]) + "\n"
+    return Program({"t.rego": source.encode()}, {}, (f"data.t.{name}",))
+
+
+@dataclass
+class Tally:
+    """What came out. ``different``: program and input of each silent difference."""
+
+    programs: int = 0
+    pairs: Counter[Outcome] = field(default_factory=Counter)
+    different: list[tuple[Program, Any, str]] = field(default_factory=list)
+
+
+def fuzz(seed: int, programs: int, conftest: Engine, regopy: Engine, *, until: float | None = None) -> Tally:
+    """Ask about so many programs with six inputs each, or until ``time.monotonic()`` says ``until``."""
+    tally = Tally()
+    for number in range(programs):
+        if until is not None and time.monotonic() > until:
+            break
+        grammar = Grammar(seed * 1_000_003 + number)
+        program = grammar.program() if number % 8 == 0 else single(grammar)
+        inputs: Sequence[Any] = [grammar.input() for _ in range(6)]
+        tally.programs += 1
+        for value, (outcome, said) in zip(inputs, compare(program, inputs, conftest, regopy), strict=True):
+            tally.pairs[outcome] += 1
+            if outcome in ("wrong value", "error missed"):
+                tally.different.append((program, value, said))
+    return tally
+
+
+def main(arguments: Sequence[str]) -> int:
+    """1 when a difference was found."""
+    parser = argparse.ArgumentParser(prog="python -m policy.conformance.fuzz")
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    options = parser.parse_args(arguments)
+    conftest = trusted_conftest(os.environ)
+    regopy = RegopyEngine("", proven_only=False)
+    tally = fuzz(options.seed, 1 << 40, conftest, regopy, until=time.monotonic() + options.minutes * 60)
+    for program, value, said in tally.different:
+        sys.stdout.write(f"=== {value!r}\n{said}\n{program.modules['t.rego'].decode()}\n")
+    pairs = ", ".join(f"{count} {outcome}" for outcome, count in sorted(tally.pairs.items()))
+    sys.stdout.write(f"seed {options.seed}: {tally.programs} programs: {pairs}\n")
+    return 1 if tally.different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

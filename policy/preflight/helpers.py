@@ -1,0 +1,52 @@
+"""Rego of ours beside a pack: each function gives its argument back, or breaks the input where engines would differ.
+
+Breaking is an error of a builtin, which regopy's strict mode reports; nothing here can become undefined instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from policy.preflight.lower import PREFIX
+
+_BREAK = ' else := v if {\n\tv := to_number("unsupported")\n}'
+_ORDERED_TEXT = "`^[#-Z^-~]*$`"
+"""Without blank and `!`: regopy compares text with its closing quote, which sorts after them."""
+
+_INTEGER = "floor(x) == x\n\tx <= 9007199254740992\n\tx >= -9007199254740992"
+"""Both engines compute exactly with whole numbers up to 2^53."""
+
+_HELPERS = {
+    "text": ["text(x) := x if {\n\tis_string(x)\n}"],
+    "integer": [f"integer(x) := x if {{\n\tis_number(x)\n\t{_INTEGER}\n}}"],
+    "integers": [
+        "integers(x) := x if {\n\tis_array(x)\n\tall := {k |\n\tsome k\n\tv := x[k]\n}\n\tgood := {k |\n\tsome k\n"
+        f"\ty := x[k]\n\tis_number(y)\n\t{_INTEGER.replace('x', 'y')}\n}}\n\tall == good\n}}"
+    ],
+    "array": ["array(x) := x if {\n\tis_array(x)\n}"],
+    "key": ["key(x) := x if {\n\tis_string(x)\n} else := x if {\n\tis_number(x)\n}"],
+    "scalar": [f"scalar(x) := x if {{\n\tis_string(x)\n}} else := x if {{\n\tis_number(x)\n\t{_INTEGER}\n}}"],
+    "filled": ['filled(x) := x if {\n\tis_string(x)\n\tx != ""\n}'],
+    "decimal": ["decimal(x) := x if {\n\tis_string(x)\n\tregex.match(`^(0|[1-9][0-9]{0,14})$`, x)\n}"],
+    "whole": [f"whole(x) := x if {{\n\tis_number(x)\n\t{_INTEGER}\n\tx >= 0\n}}"],
+    "instant": ["instant(x) := x if {\n\tis_number(x)\n\tfloor(x) == x\n\tx >= 0\n\tx < 9000000000000000000\n}"],
+    "collection": [
+        "collection(x) := true if {\n\tis_array(x)\n} else := true if {\n\tis_object(x)\n} else := true if {\n\tis_set(x)\n}"
+    ],
+    "order": [
+        "order(x, y) := true if {\n\tis_number(x)\n\tis_number(y)\n} else := true if {\n\tis_string(x)\n\tis_string(y)\n"
+        f"\tregex.match({_ORDERED_TEXT}, x)\n\tregex.match({_ORDERED_TEXT}, y)\n}}"
+    ],
+    "ordered": [
+        "ordered(x) := x if {\n\tis_array(x)\n} else := x if {\n\tnot is_array(x)\n\tnot is_object(x)\n\tnot is_set(x)\n"
+        "} else := x if {\n\tall := {k |\n\tsome k\n\tv := x[k]\n}\n\tgood := {k |\n\tsome k\n\tv := x[k]\n\tis_string(k)\n"
+        f"\tregex.match({_ORDERED_TEXT}, k)\n}}\n\tall == good\n}}"
+    ],
+}
+_NEEDS = dict.fromkeys(_HELPERS, _BREAK)
+
+
+def module(wanted: Iterable[str]) -> str:
+    """The module that defines these."""
+    rules = [_HELPERS[name][0] + _NEEDS[name] for name in sorted(wanted)]
+    return f"package {PREFIX}\n\n" + "\n\n".join(rules) + "\n"

@@ -1,0 +1,401 @@
+"""A whole program, read and written again in the forms of ``policy.preflight.lower``; or why regopy may not judge it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from policy.engines.engine import Program
+from policy.preflight import types
+from policy.preflight.helpers import module as helper_module
+from policy.preflight.lower import PREFIX, Atom, Body, Global, Names, scalar
+from policy.preflight.parser import Refused, parse
+from policy.preflight.tree import Module, Rule, Term
+from policy.preflight.types import ANY, Type
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+Path = tuple[str, ...]
+_FUTURE = {("future", "keywords", word) for word in ("if", "in", "contains", "every")}
+
+
+@dataclass(frozen=True)
+class Objection:
+    """Why a program is unsupported: where, what, and what to write instead."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    instead: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.line}:{self.column}: {self.message}"
+        return f"{text}; {self.instead}" if self.instead else text
+
+
+@dataclass(frozen=True)
+class Readable:
+    """The program for regopy."""
+
+    modules: Mapping[str, bytes]
+
+
+@dataclass
+class _Group:
+    """All rules of one name. ``type``: of the value, of a set's or object's whole, of a function's result."""
+
+    path: Path
+    kind: str
+    arity: int | None = None
+    rules: list[tuple[str, Module, Rule]] = field(default_factory=list)
+    type: Type | None = None
+    open: bool = False
+    texts: dict[int, str] = field(default_factory=dict)
+
+
+def read(program: Program) -> Readable | Objection:
+    """The program as regopy reads it right, or the first thing that stands against it."""
+    reader = _Reader(program)
+    try:
+        return reader.run()
+    except Refused as refused:
+        return Objection(reader.file, *refused.place, refused.message, refused.instead)
+    except RecursionError:
+        return Objection(reader.file, 1, 1, "rules that depend on each other in a chain too long to follow")
+
+
+class _Reader:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.file = next(iter(program.modules), "")
+        self.groups: dict[Path, _Group] = {}
+        self.packages: set[Path] = set()
+        self.modules: dict[str, Module] = {}
+        self.counter = Names(lambda _: None, lambda _: None, lambda _: False)
+
+    def run(self) -> Readable:
+        if self.program.rego_version != "v1":
+            raise Refused((1, 1), "old Rego (v0) is read differently", "`opa fmt --v0-v1 --write` the pack")
+        for name, source in self.program.modules.items():
+            self.file = name
+            if PREFIX.encode() in source:
+                raise Refused((1, 1), f"a name with {PREFIX}, which is kept for the engine", "rename it")
+            self.modules[name] = parse(source)
+        for name, module in self.modules.items():
+            self.file = name
+            self.collect(name, module)
+        self.conflicts()
+        for group in self.groups.values():
+            self.type_of(group, (1, 1))
+        modules = {name: self.render(name, module).encode() for name, module in self.modules.items()}
+        if self.counter.helpers:
+            modules[f"{PREFIX}.rego"] = helper_module(self.counter.helpers).encode()
+        return Readable(modules)
+
+    def collect(self, name: str, module: Module) -> None:
+        self.packages.add(module.package)
+        seen = set()
+        for imported in module.imports:
+            path = imported.path
+            if path in (("rego", "v1"), ("future", "keywords")) or path in _FUTURE:
+                continue
+            if path[0] not in ("data", "input") or len(path) < 2:
+                raise Refused(imported.place, f"the import of {'.'.join(path)}", "import from data or input")
+            if imported.alias in seen:
+                raise Refused(imported.place, f"{imported.alias} is imported twice")
+            seen.add(imported.alias)
+        for rule in module.rules:
+            kind, arity = _kind(rule)
+            path = (*module.package, rule.name)
+            if rule.name in ("input", "data") or rule.name in seen:
+                raise Refused(rule.place, f"{rule.name} is a root document or an import", "rename the rule")
+            group = self.groups.setdefault(path, _Group(path, kind, arity))
+            if (group.kind, group.arity) != (kind, arity):
+                raise Refused(rule.place, f"{rule.name} is defined in two ways", "give the rules different names")
+            if rule.default and any(other.default for _, _, other in group.rules):
+                raise Refused(rule.place, f"{rule.name} has two defaults")
+            if rule.default and kind in ("set", "object"):
+                raise Refused(rule.place, "a default for a set or an object")
+            group.rules.append((name, module, rule))
+
+    def conflicts(self) -> None:
+        for path in self.groups:
+            for package in self.packages:
+                if package[: len(path)] == path:
+                    raise Refused((1, 1), f"data.{'.'.join(path)} is a rule and a package", "rename one of them")
+        roots = {package[0] for package in self.packages}
+        for content in self.program.data.values():
+            value = json.loads(content)
+            if not isinstance(value, dict) or roots & value.keys():
+                raise Refused((1, 1), "data under the name of a package", "give the data another root")
+        for entrypoint in self.program.entrypoints:
+            path = tuple(entrypoint.split("."))[1:]
+            group = self.groups.get(path)
+            if group is None:
+                raise Refused((1, 1), f"{entrypoint} is no rule", "ask for a rule")
+            if group.kind == "function":
+                raise Refused((1, 1), f"{entrypoint} is a function")
+
+    # --- names
+
+    def names(self, module: Module) -> Names:
+        imports = {
+            imported.alias: imported.path for imported in module.imports if imported.path[0] in ("data", "input")
+        }
+
+        def is_global(name: str) -> bool:
+            return name in ("input", "data") or name in imports or (*module.package, name) in self.groups
+
+        def expand(parts: list[str | None]) -> tuple[Path, int] | None:
+            """The full path of constants a reference begins with, and how many names its first part stands for."""
+            first = parts[0]
+            if first is None:
+                return None
+            if (*module.package, first) in self.groups:
+                base: Path = ("data", *module.package, first)
+            elif first in imports:
+                base = imports[first]
+            elif first in ("input", "data"):
+                base = (first,)
+            else:
+                return None
+            rest = []
+            for part in parts[1:]:
+                if part is None:
+                    break
+                rest.append(part)
+            return (*base, *rest), len(base)
+
+        def reference(term: Term) -> tuple[int, Global] | None:
+            terms = term.parts if term.kind == "ref" else [term]
+            constants = [terms[0].name, *(part.value if part.kind == "string" else None for part in terms[1:])]
+            found = expand([part if isinstance(part, str) else None for part in constants])
+            if found is None:
+                return None
+            path, base = found
+            place = term.place
+            if path[0] == "input":
+                text = "".join(f"[{json.dumps(part)}]" for part in path[1:base])
+                return 1, Global("input" + text, ANY)
+            for length in range(2, len(path) + 1):
+                group = self.groups.get(path[1:length])
+                if group is not None:
+                    if group.kind == "function":
+                        raise Refused(place, "a function that is not called")
+                    of = self.type_of(group, place)
+                    return max(1, length - base + 1), Global(self.text(group, module), of)
+            for package in self.packages:
+                shared = min(len(package), len(path) - 1)
+                if path[1 : shared + 1] == package[:shared]:
+                    what = ".".join(path)
+                    raise Refused(place, f"{what} is a package, or lies in one where no rule has this name")
+            if not all(_NAME.match(part) for part in path):
+                raise Refused(place, "data under a name that is no word")
+            return len(path) - base + 1, Global(".".join(path), ANY)
+
+        def call(term: Term) -> Global | None:
+            parts: list[str | None] = [*term.name.split(".")]
+            if term.infix:
+                return None
+            found = expand(parts)
+            if found is None:
+                return None
+            group = self.groups.get(found[0][1:]) if found[0][0] == "data" else None
+            if group is None or group.kind != "function":
+                raise Refused(term.place, f"{term.name} is no function")
+            return Global(self.text(group, module), self.type_of(group, term.place), group.arity)
+
+        names = Names(reference, call, is_global)
+        names.helpers = self.counter.helpers
+        return names
+
+    def text(self, group: _Group, module: Module) -> str:
+        if group.path[:-1] == module.package:
+            return group.path[-1]
+        return ".".join(("data", *group.path))
+
+    # --- rules
+
+    def type_of(self, group: _Group, place: tuple[int, int]) -> Type:
+        if group.type is not None:
+            return group.type
+        if group.open:
+            raise Refused(place, f"{group.path[-1]} depends on itself: recursion", "take the recursion apart")
+        group.open = True
+        file = self.file
+        found: list[Type] = []
+        for name, module, rule in group.rules:
+            self.file = name
+            text, of = self.rule(group, module, rule)
+            group.texts[id(rule)] = text
+            found.append(of)
+        self.file = file
+        group.open = False
+        group.type = _whole(group, found)
+        return group.type
+
+    def rule(self, group: _Group, module: Module, rule: Rule) -> tuple[str, Type]:
+        names = self.names(module)
+        names.counter = self.counter.counter
+        text, of = _Writer(names, group).rule(rule)
+        self.counter.counter = names.counter
+        return text, of
+
+    def render(self, name: str, module: Module) -> str:
+        texts = []
+        for rule in module.rules:
+            group = self.groups[(*module.package, rule.name)]
+            texts.append(group.texts[id(rule)])
+        return f"package {'.'.join(module.package)}\n\n" + "\n\n".join(texts) + "\n"
+
+
+class _Writer:
+    """Writes one rule with its else branches."""
+
+    def __init__(self, names: Names, group: _Group) -> None:
+        self.names = names
+        self.group = group
+
+    def rule(self, rule: Rule) -> tuple[str, Type]:
+        if rule.default:
+            return self.default(rule)
+        head, found = self.branch(rule, None)
+        texts, kinds, other = [head], [found], rule.otherwise
+        while other is not None:
+            text, of = self.branch(other, self.arguments)
+            texts.append(f"else := {text}")
+            kinds.append(of)
+            other = other.otherwise
+        return " ".join(texts), types.union(kinds)
+
+    def default(self, rule: Rule) -> tuple[str, Type]:
+        if rule.value is None:
+            raise Refused(rule.place, "a default without a value")
+        text, of = ground(rule.value)
+        head = rule.name
+        if rule.arguments is not None:
+            names = [argument.name for argument in rule.arguments if argument.kind == "var"]
+            if len(names) != len(rule.arguments) or len(set(names)) != len(names):
+                raise Refused(rule.place, "the arguments of a default are names")
+            head += f"({', '.join(self.names.fresh('v') for _ in names)})"
+        return f"default {head} := {text}", of
+
+    def branch(self, rule: Rule, arguments: dict[str, Atom] | None) -> tuple[str, Type]:
+        body = Body(self.names)
+        head = ""
+        if arguments is None:
+            head = self.head(rule, body)
+        else:
+            for name, atom in arguments.items():
+                body.declare(Term("var", rule.place, name=name), atom, by_name=False)
+        body.run(rule.body)
+        value = rule.key if rule.key is not None else rule.value
+        key = ""
+        if len(rule.ref) == 2:
+            key = self.key(rule, body)
+        atom = Atom("true", types.BOOLEAN, constant=True) if value is None else body.atom(value)
+        body.finish()
+        lines = body.lines
+        head += key
+        of = atom.type
+        if len(rule.ref) == 2 and rule.ref[1].kind == "string":
+            of = {"type": "object", "static": [{"key": rule.ref[1].value, "value": of}]}
+        elif len(rule.ref) == 2:
+            of = {"type": "object", "static": [], "dynamic": {"key": self.key_type, "value": of}}
+        if arguments is None:
+            head += " contains " if rule.key is not None else " := "
+        if not lines and rule.body:
+            lines = ["true"]
+        body_text = " if {\n" + "\n".join(lines) + "\n}" if lines else ""
+        return f"{head}{atom.text}{body_text}", of
+
+    def head(self, rule: Rule, body: Body) -> str:
+        self.arguments: dict[str, Atom] = {}
+        if rule.arguments is None:
+            return rule.name
+        texts = []
+        for argument in rule.arguments:
+            if argument.kind == "var":
+                name = self.names.fresh("v")
+                atom = Atom(name, ANY)
+                body.declare(argument, atom, by_name=False)
+                self.arguments[argument.name] = atom
+                texts.append(name)
+            elif argument.kind in ("null", "boolean", "number", "string"):
+                texts.append(scalar(argument)[0])
+            else:
+                raise Refused(argument.place, "a pattern as an argument", "take a name, and its parts in the body")
+        return f"{rule.name}({', '.join(texts)})"
+
+    def key(self, rule: Rule, body: Body) -> str:
+        term = rule.ref[1]
+        if term.kind == "string":
+            return f"[{scalar(term)[0]}]"
+        if term.kind == "number":
+            raise Refused(term.place, "a number as the key of an object rule", "use text")
+        atom = body.atom(term)
+        self.key_type = atom.type
+        if not types.only(atom.type, "string"):
+            atom = body.guard("key", atom)
+        return f"[{atom.text}]"
+
+
+def _kind(rule: Rule) -> tuple[str, int | None]:
+    if len(rule.ref) > 2:
+        raise Refused(rule.place, "a rule name of more than two parts", "make an object of it")
+    if rule.arguments is not None:
+        if len(rule.ref) > 1:
+            raise Refused(rule.place, "a function with a longer name")
+        return "function", len(rule.arguments)
+    if rule.key is not None:
+        if len(rule.ref) > 1:
+            raise Refused(rule.place, "a set under a longer name", "give it a name of its own")
+        return "set", None
+    if len(rule.ref) == 2:
+        if rule.otherwise is not None:
+            raise Refused(rule.place, "`else` of an object's rule", "make a function of it")
+        return "object", None
+    return "complete", None
+
+
+def _whole(group: _Group, found: list[Type]) -> Type:
+    if group.kind == "set":
+        return {"type": "set", "of": types.union(found)}
+    if group.kind != "object":
+        return types.union(found)
+    static: dict[object, list[Type]] = {}
+    dynamic: list[Type] = []
+    keys: list[Type] = []
+    for of in found:
+        for entry in of["static"]:
+            static.setdefault(entry["key"], []).append(entry["value"])
+        if "dynamic" in of:
+            dynamic.append(of["dynamic"]["value"])
+            keys.append(of["dynamic"]["key"])
+    whole: Type = {
+        "type": "object",
+        "static": [{"key": key, "value": types.union(values)} for key, values in static.items()],
+    }
+    if dynamic:
+        whole["dynamic"] = {"key": types.union(keys), "value": types.union(dynamic)}
+    return whole
+
+
+def ground(term: Term) -> tuple[str, Type]:
+    """A value without names: constants, arrays and objects of them."""
+    if term.kind in ("null", "boolean", "number", "string"):
+        return scalar(term)
+    if term.kind not in ("array", "object"):
+        raise Refused(term.place, "a default that is no constant", "write it as a constant")
+    parts = [ground(part) for part in term.parts]
+    if term.kind == "array":
+        return f"[{', '.join(text for text, _ in parts)}]", {"type": "array", "static": [of for _, of in parts]}
+    if any(key.kind != "string" for key in term.parts[::2]) or len({key.value for key in term.parts[::2]}) * 2 != len(
+        parts
+    ):
+        raise Refused(term.place, "an object whose keys are not different texts")
+    pairs = [f"{parts[at][0]}: {parts[at + 1][0]}" for at in range(0, len(parts), 2)]
+    static = [{"key": term.parts[at].value, "value": parts[at + 1][1]} for at in range(0, len(parts), 2)]
+    return f"{{{', '.join(pairs)}}}", {"type": "object", "static": static}

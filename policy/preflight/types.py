@@ -1,0 +1,159 @@
+"""Static types as OPA's checker has them (v1/types, v1/ast/check.go), in the form of the capabilities file:
+``{"type": "array", "static": […], "dynamic": …}``. Only as wide as needed to refuse whatever OPA's checker might refuse.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from policy.preflight.tree import Scalar
+
+Type: TypeAlias = dict[str, Any]
+ANY: Type = {"type": "any"}
+STRING: Type = {"type": "string"}
+NUMBER: Type = {"type": "number"}
+BOOLEAN: Type = {"type": "boolean"}
+NULL: Type = {"type": "null"}
+
+
+def alternatives(of: Type) -> list[Type] | None:
+    """What a type may be; None for anything."""
+    if of["type"] != "any":
+        return [of]
+    if "of" not in of:
+        return None
+    found: list[Type] = []
+    for member in of["of"]:
+        inner = alternatives(member)
+        if inner is None:
+            return None
+        found += inner
+    return found
+
+
+def union(types: list[Type]) -> Type:
+    """What is one of these."""
+    found: list[Type] = []
+    for one in types:
+        inner = alternatives(one)
+        if inner is None:
+            return ANY
+        found += [member for member in inner if member not in found]
+    return found[0] if len(found) == 1 else {"type": "any", "of": found}
+
+
+def kinds(of: Type) -> set[str] | None:
+    """The names of the alternatives; None for anything."""
+    found = alternatives(of)
+    return None if found is None else {member["type"] for member in found}
+
+
+def only(of: Type, *names: str) -> bool:
+    """Whether it can be nothing else than these."""
+    found = kinds(of)
+    return found is not None and bool(found) and found <= set(names)
+
+
+def overlap(one: Type, other: Type) -> bool:
+    """Whether some value has both types, as far as the checker sees."""
+    left, right = alternatives(one), alternatives(other)
+    if left is None or right is None:
+        return True
+    return any(_overlap(first, second) for first in left for second in right)
+
+
+def _overlap(one: Type, other: Type) -> bool:
+    if one["type"] != other["type"]:
+        return False
+    if one["type"] == "set":
+        return overlap(one.get("of", ANY), other.get("of", ANY))
+    if one["type"] == "array":
+        first, second = one.get("static", []), other.get("static", [])
+        if (len(first) > len(second) and "dynamic" not in other) or (len(second) > len(first) and "dynamic" not in one):
+            return False
+        longest = max(len(first), len(second))
+        return all(overlap(_element(one, at), _element(other, at)) for at in range(longest))
+    if one["type"] == "object":
+        left = {entry["key"]: entry["value"] for entry in one.get("static", [])}
+        right = {entry["key"]: entry["value"] for entry in other.get("static", [])}
+        if (left.keys() - right.keys() and "dynamic" not in other) or (
+            right.keys() - left.keys() and "dynamic" not in one
+        ):
+            return False
+        return all(overlap(left[key], right[key]) for key in left.keys() & right.keys())
+    return True
+
+
+def _element(of: Type, at: int) -> Type:
+    static: list[Type] = of.get("static", [])
+    found: Type = static[at] if at < len(static) else of.get("dynamic", ANY)
+    return found
+
+
+def values(of: Type) -> Type | None:
+    """What iterating gives; None when it can give nothing."""
+    members = alternatives(of)
+    if members is None:
+        return ANY
+    found: list[Type] = []
+    for member in members:
+        if member["type"] == "set":
+            found.append(member.get("of", ANY))
+        elif member["type"] == "array":
+            found += member.get("static", [])
+            found += [member["dynamic"]] if "dynamic" in member else []
+        elif member["type"] == "object":
+            found += [entry["value"] for entry in member.get("static", [])]
+            found += [member["dynamic"]["value"]] if "dynamic" in member else []
+    return union(found) if found else None
+
+
+def keys(of: Type) -> Type:
+    """The keys that iterating gives."""
+    members = alternatives(of)
+    if members is None:
+        return ANY
+    found: list[Type] = []
+    for member in members:
+        if member["type"] == "set":
+            found.append(member.get("of", ANY))
+        elif member["type"] == "array":
+            found.append(NUMBER)
+        elif member["type"] == "object":
+            found += [STRING] if member.get("static") else []
+            found += [member["dynamic"]["key"]] if "dynamic" in member else []
+    return union(found) if found else ANY
+
+
+def at_key(of: Type, key: Scalar) -> Type | None:
+    """What a constant key gives; None when OPA would refuse it."""
+    members = alternatives(of)
+    if members is None:
+        return ANY
+    found = [inner for member in members if (inner := _at_key(member, key)) is not None]
+    return union(found) if found else None
+
+
+def _at_key(of: Type, key: Scalar) -> Type | None:
+    if of["type"] == "object":
+        for entry in of.get("static", []):
+            if entry["key"] == key:
+                value: Type = entry["value"]
+                return value
+        if "dynamic" in of and isinstance(key, str) and overlap(of["dynamic"]["key"], STRING):
+            dynamic: Type = of["dynamic"]["value"]
+            return dynamic
+        return None
+    if of["type"] == "array":
+        if isinstance(key, (str, bool)) or key is None or key < 0 or key != int(key):
+            return None
+        static = of.get("static", [])
+        if key < len(static):
+            element: Type = static[int(key)]
+            return element
+        later: Type | None = of.get("dynamic")
+        return later
+    if of["type"] == "set" and isinstance(key, str):
+        inner: Type = of.get("of", ANY)
+        return inner if overlap(inner, STRING) else None
+    return None
