@@ -1,8 +1,8 @@
 """Gate ``policy-diff``: what a change of packs would let pass is agreed to by those who answer for the packs.
 
 It compares the packs of the policy revision with those of the head over every document and fixture. What would newly be
-denied is announced by the gate ``policy``, document by document; this gate speaks of what would no longer be denied, of
-modes that would start to block, and of errors that no document shows. A pack without an answer before is never held
+denied, or stopped by a stricter mode, is announced by the gate ``policy``, document by document; this gate speaks of
+what would no longer be denied, and of errors that no document shows. A pack without an answer before is never held
 against its repair.
 
 An approval is of one head tree and policy revision (``gates.approvals``). Those hold every pack, document and fixture
@@ -37,12 +37,6 @@ DENY_TO_ALLOW = Rule(
     "What is denied today is let pass only with the approval of the pack's owner",
     "let the owner of the pack look at `maestro policy diff` and run `maestro approve`",
 )
-STARTS_TO_BLOCK = Rule(
-    "mc.policy-diff/starts_to_block",
-    "A mode that becomes enforce says whom it would stop",
-    "have these repaired or waived first, or merge knowing that they will be stopped",
-    mode="warn",
-)
 NO_ANSWER = Rule(
     "mc.policy-diff/no_answer",
     "A changed pack still answers what it answered",
@@ -50,7 +44,7 @@ NO_ANSWER = Rule(
     mode="warn",
 )
 
-RULES = (DENY_TO_ALLOW, STARTS_TO_BLOCK, NO_ANSWER)
+RULES = (DENY_TO_ALLOW, NO_ANSWER)
 
 _NAMED = 3
 
@@ -127,15 +121,6 @@ def _how(pack: PackDiff, approvers: Approvers) -> str:
 
 
 def _announced(pack: PackDiff, pair: Pair) -> Iterator[Finding]:
-    for row in pack.rows:
-        if row.kind == "mode-flip" and row.detail.endswith("→ enforce"):
-            yield STARTS_TO_BLOCK.finding(
-                f"{row.rule} goes {row.detail} and would start to block {of_origins(row.origins)}: "
-                f"{_examples(row.examples, row.count)}",
-                _location(pair),
-                subject=row.rule,
-                owner=pack.owner,
-            )
     if pack.after is not None and pack.after.problem is None:
         # An error on a document is announced by the gate `policy`, at the document; a pack that cannot judge, too.
         broken = [row for row in pack.rows if row.kind == "to-error" and not row.origins.get("document")]
