@@ -88,8 +88,6 @@ def read_fixtures(files: Files, pack: Pack) -> tuple[list[Fixture], list[Fixture
         problems += [FixtureProblem(one.message, one.location, one.remedy) for one in reading.problems]
         if reading.problems:
             continue
-        if not reading.documents:
-            problems.append(FixtureProblem("the file holds no fixture", Location(path), _SHAPE))
         for raw in reading.documents:
             fixture = _fixture(raw, pack, known, problems)
             if fixture is None:

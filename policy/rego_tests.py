@@ -97,7 +97,7 @@ def read_test_modules(files: Files, pack: Pack) -> dict[str, bytes]:
     return {path[len(inside) :]: content for path, content in files.read_many(paths).items()}
 
 
-def tests_in(pack: Pack, modules: Mapping[str, bytes]) -> list[RegoTest]:
+def list_tests(pack: Pack, modules: Mapping[str, bytes]) -> list[RegoTest]:
     """Every test, in the order of the files."""
     out: list[RegoTest] = []
     for name, source in sorted(modules.items()):
@@ -127,7 +127,7 @@ def run_tests(
     pack: Pack, modules: Mapping[str, bytes], engine: ConftestEngine, limits: TestLimits | None = None
 ) -> TestRun:
     """Run every test of a pack. Never raises for what is in one."""
-    tests = tests_in(pack, modules)
+    tests = list_tests(pack, modules)
     if not modules:
         return TestRun(())
     return _Running(pack, modules, engine, limits or TestLimits()).all(tests)
@@ -231,8 +231,10 @@ def verify(
             return Failure(error.message, "crash", whole=True)
     if not done.stdout.strip() or done.returncode not in (0, 1):
         failure = read_failure(done.stderr, done.returncode, names)
-        message = failure.message.removeprefix("running verification: ").removeprefix("run test: ")
-        return Failure(message, failure.kind, failure.whole)
+        if failure.kind == "crash" and "run test: " in failure.message:
+            message = failure.message.rpartition("run test: ")[2]
+            return Failure(message, "conflict" if "eval_conflict_error" in message else "builtin")
+        return Failure(failure.message.rpartition("run test: ")[2], failure.kind, failure.whole)
     return done
 
 
