@@ -6,7 +6,7 @@ import pytest
 
 from maestro.errors import ToolFailure
 from policy.engines.conftest_engine import ConftestEngine
-from policy.rego_tests import TestLimits, TestRun, read_test_modules, run_tests, list_tests
+from policy.rego_tests import TestLimits, TestRun, list_tests, read_test_modules, run_tests
 from tests.policy.engines.conftest_here import conftest_engine, fake_conftest
 from tests.policy.memory_files import MemoryFiles, pack_of
 
