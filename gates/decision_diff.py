@@ -163,6 +163,7 @@ class _Corpus:
         self._after = replace(whole, settings=after, at_head=index)
         self._owners = codeowners_of(scene.change.policy)
         self._notes = notes
+        self._known: dict[tuple[bool, str, tuple[str, ...]], dict[_Key, Judged]] = {}
 
     def cases(self, pair: Pair) -> Iterator[Case]:
         """Documents, then fixtures."""
@@ -191,10 +192,14 @@ class _Corpus:
         return same_index and bool(old and new) and (old.input, old.match) == (new.input, new.match)  # type: ignore[union-attr]
 
     def _inputs(self, scene: Scene | None, pack: Pack | None) -> dict[_Key, Judged]:
+        """What a pack is given; packs that look at the same files are given the same, read once."""
         if scene is None or pack is None:
             return {}
-        judged = inputs_of(scene, pack, self._unreadable)
-        return {(one.raw.path, one.raw.index, one.prefix, one.as_1_1): one for one in judged}
+        key = (scene.at_head is self._after.at_head, pack.input, pack.match)
+        if key not in self._known:
+            judged = inputs_of(scene, pack, self._unreadable)
+            self._known[key] = {(one.raw.path, one.raw.index, one.prefix, one.as_1_1): one for one in judged}
+        return self._known[key]
 
     def _unreadable(self, finding: Finding) -> None:
         if finding.rule == "mc.policy/unreadable":
