@@ -65,14 +65,20 @@ class Dispatcher:
         held_back = [
             execution for one in planned if one not in going for execution in one.executions(self.folder.run_id)
         ]
+
+        def provision() -> None:
+            for one in going:
+                driver.provision(one.placement, [each for each in executions if each.task is one.task])
+
+        if not self.folder.exists:
+            provision()  # what is missing is told before there is a run that nobody will resume
         self.folder.create()
         with self.folder.lock(self.waiting):
             sessions = self._sessions(facts, planned)
             done = self._closed(executions, sessions)
             if done is not None:
                 return Summary(self.folder.run_id, done, resumed=True)
-            for one in going:
-                driver.provision(one.placement, [each for each in executions if each.task is one.task])
+            provision()
             number = max(sessions, default=0) + 1
             said = session.statement(self.folder.run_id, number, self.now(), facts, planned)
             signed = sign_statement(said, self.signer)

@@ -52,6 +52,7 @@ class RunFolder:
         try:
             for name in _FOLDERS:
                 (self.path / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+            store.keep_out_of_git(self.path.parent.parent)
         except OSError as error:
             raise store.failure(error, self.path) from error
 

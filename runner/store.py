@@ -61,6 +61,16 @@ def write(path: Path, data: bytes, *, replace: bool = False, durable: bool = Fal
         raise failure(error, path) from error
 
 
+def keep_out_of_git(folder: Path) -> None:
+    """Have git pass over a folder that may lie in a checkout: nobody commits logs by ``git add -A``.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with contextlib.suppress(FileExistsError), (folder / ".gitignore").open("x") as file:
+        file.write("*\n")
+
+
 def _forget(path: str) -> None:
     with contextlib.suppress(OSError):
         Path(path).unlink()

@@ -22,9 +22,10 @@ from maestro.errors import ToolFailure, UsageError
 from maestro.report.visible_text import visible
 from maestro.repository import Repository
 from maestro.world import World
+from runner.store import keep_out_of_git
 
 FOLDER = ".maestro/break-glass"
-"""Where the file is written: beside the ledger's usual place, which git ignores."""
+"""Where the file is written: beside the ledger's usual place."""
 
 
 def approve(arguments: argparse.Namespace, world: World) -> int:
@@ -120,6 +121,7 @@ def _sign(merged: Merged, statement: Statement, key: ApproverKey, root: Path, wo
     path = root / FOLDER / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        keep_out_of_git(path.parent)
         path.write_text(json.dumps({**statement.fields(), "signature": signature}, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ToolFailure(f"the approval could not be written: {error.strerror}", where=str(path)) from error

@@ -88,7 +88,8 @@ def execute(arguments: argparse.Namespace, world: World, *, verdict_for: Verdict
         world.stderr.write("nothing to run: no manifest was touched\n")
         return 0
     if arguments.dry_run:
-        return _tell_plan(world, prepared)
+        world.stderr.write("dry run: nothing was started, nothing was written\n")
+        return _exit_code_of_plan(prepared)
     return _dispatch(arguments, world, prepared)
 
 
@@ -148,6 +149,8 @@ def _prepare(
     engine = choose(arguments.engine, world.environ)
     in_spite = arguments.break_glass is not None
     planned = [_plan(document, merged, engine, world, in_spite=in_spite) for document in documents]
+    if arguments.dry_run:
+        _tell_plan(world, planned, rehearsal=arguments.rehearse)
     _refuse_placements(arguments, planned)
     verdict = _verdict(arguments, world, repository, merged, trust, verdict_for)
     broken = _break_glass(arguments, world, merged, planned, verdict)
@@ -417,8 +420,7 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
 
     folder = prepared.folder
     world.stderr.write(f"run {folder.run_id}\n")
-    for one in prepared.planned:
-        world.stderr.write(_plan_line(one, rehearsal=arguments.rehearse))
+    _tell_plan(world, prepared.planned, rehearsal=arguments.rehearse, broken=prepared.facts.break_glass is not None)
     driver = LocalDriver(folder.path, world.environ, anchor(world.now()))
     total = sum(one.size or 1 for one in prepared.planned)
     ended = 0
@@ -474,19 +476,21 @@ def _cancelling(driver: LocalDriver) -> Iterator[list[int]]:
             signal.signal(number, old)
 
 
-def _plan_line(one: Planned, *, rehearsal: bool) -> str:
+def _plan_line(one: Planned, *, rehearsal: bool, broken: bool) -> str:
     times = f" × {one.size}" if one.size is not None else ""
     subject = visible(one.task.subject)
     if one.denied is not None:
-        return f"  DENY  {subject}{times}: {visible(one.denied)}\n"
+        return f"  {'BREAK-GLASS in spite of DENY ' if broken else 'DENY '} {subject}{times}: {visible(one.denied)}\n"
     where = visible(str(one.placement))
     return f"  ALLOW {subject}{times} on {where}{', rehearsed on this machine' if rehearsal else ''}\n"
 
 
-def _tell_plan(world: World, prepared: _Prepared) -> int:
-    for one in prepared.planned:
-        world.stderr.write(_plan_line(one, rehearsal=prepared.facts.rehearsal))
-    world.stderr.write("dry run: nothing was started, nothing was written\n")
+def _tell_plan(world: World, planned: Sequence[Planned], *, rehearsal: bool, broken: bool = False) -> None:
+    for one in planned:
+        world.stderr.write(_plan_line(one, rehearsal=rehearsal, broken=broken))
+
+
+def _exit_code_of_plan(prepared: _Prepared) -> int:
     return 10 if any(one.denied is not None for one in prepared.planned) and prepared.facts.break_glass is None else 0
 
 
@@ -502,12 +506,17 @@ def _tell(world: World, summary: Summary, prepared: _Prepared) -> None:
         why = last.reason or (how if last.outcome == "failed" else "")
         write(f"  {last.outcome.upper()} {visible(execution.task.subject)}{index}")
         write(f": {visible(why)}" if why else "")
-        write(f"\n        log: {prepared.folder.path / last.log.name}\n" if last.log is not None else "\n")
+        log = prepared.folder.path / last.log.name if last.log is not None and last.log.size else None
+        write(f"\n        log: {log}\n" if log is not None else "\n")
     if len(bad) > SHOWN:
         write(f"  … and {len(bad) - SHOWN} more that did not succeed\n")
     closed = summary.segment
     said = ", ".join(f"{count} {outcome}" for outcome, count in closed.outcomes.items()) or "nothing executed"
-    state = "complete" if closed.complete else f"INCOMPLETE, {closed.missing} not run: --resume {summary.run_id}"
+    state = (
+        "complete"
+        if closed.complete
+        else f"INCOMPLETE, {closed.missing} not run: `maestro run --resume {summary.run_id}` completes it"
+    )
     kind = "rehearsal, not production; " if closed.rehearsal else ""
     write(f"{kind}{said}; {sum(closed.outcomes.values())} receipts; run {summary.run_id} is {state}\n")
 
@@ -515,5 +524,4 @@ def _tell(world: World, summary: Summary, prepared: _Prepared) -> None:
 def _exit_code(summary: Summary, prepared: _Prepared) -> int:
     if not summary.segment.complete:
         return 1
-    denied = any(one.denied is not None for one in prepared.planned) and prepared.facts.break_glass is None
-    return 10 if denied or set(summary.segment.outcomes) - {"succeeded"} else 0
+    return 10 if set(summary.segment.outcomes) - {"succeeded"} else _exit_code_of_plan(prepared)

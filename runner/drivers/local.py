@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from maestro.errors import ToolFailure, UsageError
 from policy.placement import Placement
+from runner import store
 from runner.clock import Anchor
 from runner.drivers.local_journal import JournalFile, Journals
 from runner.drivers.local_slots import supervisor
@@ -71,7 +72,7 @@ class LocalDriver:
         self._logs: dict[str, list[Log]] = {}
 
     def provision(self, placement: Placement | None, executions: Sequence[Execution]) -> None:
-        """Folders, and every secret present: see ``Driver.provision``."""
+        """Commands, and every secret present: see ``Driver.provision``."""
         del placement
         if sys.platform != "linux":
             raise ToolFailure(
@@ -86,8 +87,6 @@ class LocalDriver:
                 )
             for name, reference in task.secrets.items():
                 self._secret(task, name, reference)
-        for name in ("logs", "journals"):
-            (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _secret(self, task: Task, name: str, reference: str) -> str:
         kind, _, variable = reference.partition(":")
@@ -109,6 +108,11 @@ class LocalDriver:
         self, executions: Sequence[Execution], *, session: int, start_nothing_of: Set[str] = frozenset()
     ) -> Iterator[Ending]:
         """See ``Driver.execute``."""
+        try:
+            for name in ("logs", "journals"):
+                (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise store.failure(error, self._folder) from error
         waiting = {execution.id: execution for execution in executions}
         list(self._journals.read())
         yield from self._known(waiting)

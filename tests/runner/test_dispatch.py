@@ -94,8 +94,7 @@ def test_dispatching_a_complete_run_again_does_nothing(tmp_path: Path) -> None:
 def test_a_missing_secret_leaves_no_session(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="NOT_SET"):
         go(tmp_path, planned(), planned(name="b", secrets={"A": "env:NOT_SET"}))
-    assert list(folder(tmp_path).numbered("sessions")) == []
-    assert not list((folder(tmp_path).path / "logs").iterdir())
+    assert not folder(tmp_path).path.exists()  # no run that would have to be resumed for ever
 
 
 class FullDisk:

@@ -43,6 +43,7 @@ def test_a_merged_manifest_runs_and_leaves_a_receipt_that_holds(tmp_path: Path) 
     assert runs.ran == ["a", "b", "b", "b"]
     assert "ALLOW Manifest/b × 3 on local here, class batch (pool here)" in answer.err
     assert "4 succeeded; 4 receipts" in answer.err
+    assert (runs.ledger / ".gitignore").read_text() == "*\n"
     verified = runs.receipts("verify")
     assert verified.code == 0, verified.out
     assert "4 receipts of 1 runs believed, 0 of them rehearsals; 0 objection(s)" in verified.out
@@ -146,6 +147,7 @@ def test_a_cloud_placement_runs_here_only_as_a_rehearsal(tmp_path: Path) -> None
     refused = runs.run("far")
     assert refused.code == 2
     assert "--rehearse" in refused.err
+    assert "ALLOW Manifest/far on gcp europe-west1" in runs.run("far", "--dry-run").err
     answer = runs.run("far", "--rehearse")
     assert answer.code == 0, answer.err
     assert "rehearsal, not production" in answer.err
@@ -206,6 +208,7 @@ def test_a_missing_secret_is_told_before_anything_starts(tmp_path: Path) -> None
     answer = runs.run("a", "s")
     assert (answer.code, runs.ran) == (2, [])
     assert "variable DB_URL, which is not set" in answer.err
+    assert runs.run_ids() == []  # nothing that `receipts verify` would ask to be resumed for ever
     assert runs.run("s", DB_URL="x").code == 0
 
 
@@ -316,6 +319,7 @@ def test_glass_is_broken_where_enough_people_signed_just_that(tmp_path: Path) ->
     bob = _approved(runs, "bob")
     answer = _break(runs, alice, bob)
     assert answer.code == 0, answer.err
+    assert "BREAK-GLASS in spite of DENY  Manifest/a: every pool that fits is drained" in answer.err
     assert runs.ran == ["a"]
     (run_id,) = runs.run_ids()
     (receipt,) = json.loads(runs.receipts("show", run_id).out)["executions"].values()
@@ -572,7 +576,7 @@ def test_an_interrupted_run_ends_what_runs_and_can_be_completed(tmp_path: Path, 
         said = process.stderr.read().decode()
     assert process.returncode == 130, said
     (run_id,) = runs.run_ids()
-    assert f"INCOMPLETE, 10 not run: --resume {run_id}" in said
+    assert f"INCOMPLETE, 10 not run: `maestro run --resume {run_id}` completes it" in said
     assert runs.run("--resume", run_id).code == 10  # two were cancelled and stay so
     assert runs.ran == sorted(str(index) for index in range(12))
 

@@ -258,6 +258,7 @@ class TestLocalDriver(DriverContract):
     def kill_all(self, script: str, size: int, **task: object) -> None:
         dispatcher = self.start_dispatcher(script, size, **task)
         self.wait_for(1)
+        time.sleep(0.3)  # the slot writes down that it started what has left its mark already
         (supervisor,) = {_parent(pid) for pid in self.slots_of_the_run()}
         for pid in (dispatcher.pid, supervisor, *self.slots_of_the_run()):
             os.kill(pid, signal.SIGKILL)
@@ -298,7 +299,7 @@ class TestLocalDriver(DriverContract):
         executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", script)), 4))
 
         def kill() -> None:
-            self.wait_for(1)
+            self.wait_for(2)  # each slot runs one
             os.kill(self.slots_of_the_run()[0], signal.SIGKILL)
 
         thread = threading.Thread(target=kill)
@@ -344,12 +345,20 @@ class TestLocalDriver(DriverContract):
         executions = one(Task("Manifest/a", ("sh", "-c", f"echo x >> {self.marks}/n")))
         driver = self.driver(self.folder, self.environ)
         driver.provision(None, executions)
-        (self.folder / "logs").rmdir()
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "logs").symlink_to("/proc")  # a folder in which nobody can create anything
         with pytest.raises(ToolFailure, match=r"1 execution\(s\) not started: a command's log cannot be created"):
             list(driver.execute(executions, session=1))
         assert not self.marked()
+        (self.folder / "logs").unlink()
         (ending,) = self.execute(executions, session=2).values()
         assert ending.last.outcome == "succeeded"
+
+    def test_a_folder_that_cannot_be_made_is_told(self) -> None:
+        executions = one(Task("Manifest/a", ("true",)))
+        self.folder.write_text("in the way")
+        with pytest.raises(ToolFailure, match="the ledger cannot be written"):
+            list(self.driver(self.folder, self.environ).execute(executions, session=1))
 
 
 def _parent(pid: int) -> int:
