@@ -10,7 +10,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,8 +42,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Coverage:
-    """``bodies`` sorted by place. ``error``: why nothing could be found out by fixtures or tests; both may be asked
-    separately, so the rest still holds."""
+    """``bodies`` sorted by place. ``errors``: why not everything could be found out, by fixtures or by tests."""
 
     bodies: tuple[Reach, ...]
     errors: tuple[str, ...] = ()
@@ -61,6 +60,11 @@ class Coverage:
     def unknown(self) -> list[Body]:
         """Of these nothing can be said, unless something else was seen to reach them."""
         return [reach.body for reach in self.bodies if not reach.known and not reach.by]
+
+    def without(self, reasons: Sequence[str]) -> Coverage:
+        """The same, where something was left out for these reasons: nothing is known of what was not reached."""
+        bodies = tuple(replace(reach, known=reach.known and bool(reach.by)) for reach in self.bodies)
+        return Coverage(bodies, (*self.errors, *reasons))
 
 
 def measure(pack: Pack, inputs: Sequence[Any], tests: Mapping[str, bytes], engine: ConftestEngine) -> Coverage:

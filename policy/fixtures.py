@@ -245,7 +245,7 @@ def judge(pack: Pack, fixtures: Sequence[Fixture], engine: Engine) -> list[Judge
 def _judged(pack: Pack, fixture: Fixture, rules: Decision, decision: Decision) -> Judged:
     for one in (rules, decision):
         if one.error is not None:
-            return Judged(fixture, (), one.error, one.error_kind, one.remedy)
+            return Judged(fixture, (), _with_paths(pack, one.error), one.error_kind, one.remedy)
     differences = []
     for kind, wanted, mode in (("deny", fixture.deny, "enforce"), ("warn", fixture.warn, "warn")):
         said: dict[str, list[str]] = {}
@@ -259,6 +259,16 @@ def _judged(pack: Pack, fixture: Fixture, rules: Decision, decision: Decision) -
     if pack.decides and fixture.decision is not None:
         differences += _decision_differences(fixture.decision, decision)
     return Judged(fixture, tuple(differences))
+
+
+def _with_paths(pack: Pack, message: str) -> str:
+    """An engine's message, in which modules are named as they lie in the repository."""
+    if pack.path == ".":
+        return message
+    for name in pack.modules:
+        place = rf"(?<![\w/.-]){re.escape(name)}(?=:\d)"
+        message = re.sub(place, lambda _, name=name: f"{pack.path}/{name}", message)  # type: ignore[misc]
+    return message
 
 
 def _decision_differences(wanted: Mapping[str, Any], decision: Decision) -> Iterable[str]:

@@ -80,10 +80,16 @@ def _coverage(
     tests: TestRun,
     conftest: ConftestEngine,
 ) -> Coverage:
-    """Only what gives an answer is asked again: an error would spoil the whole."""
+    """Only what gives an answer is asked again: an error would spoil the whole. What the rest reaches is not known."""
     answered: list[Fixture] = [one.fixture for one in judged if one.error is None]
     runnable = [result.test for result in tests.results if result.outcome in ("passed", "failed")]
     usable: Mapping[str, bytes] = {}
     if runnable:
         usable = modules if len(runnable) == len(tests.results) else only(pack, modules, runnable)
-    return measure(pack, [fixture.input for fixture in answered], usable, conftest)
+    left_out = []
+    if len(answered) < len(judged):
+        left_out.append(f"by fixtures: {len(judged) - len(answered)} of {len(judged)} got no answer")
+    if tests.error is not None or tests.of("errored"):
+        left_out.append("by tests: not all of them could be run")
+    found = measure(pack, [fixture.input for fixture in answered], usable, conftest)
+    return found.without(left_out) if left_out else found

@@ -185,6 +185,7 @@ def test_an_error_is_never_as_expected() -> None:
     one, two = judge(of, found, conftest_engine())
     assert not one.passed
     assert one.error_kind == "builtin"
+    assert one.error is not None and "policy/packs/p/p.rego:7" in one.error
     assert two.passed
 
 

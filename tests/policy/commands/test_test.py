@@ -115,6 +115,16 @@ def test_a_pack_that_does_not_compile_says_so_once(repository: Path) -> None:
     assert "no fixture gets an answer" in text
 
 
+def test_what_an_unanswered_fixture_reaches_is_not_known(repository: Path) -> None:
+    write(repository, {"packs/good/good.rego": GOOD + '\ndeny_n contains "n" if to_number(input.n) > 3\n'})
+    write(repository, {"packs/good/fixtures/n.yaml": "name: garbage\ninput: {n: x}\nexpect: {deny: []}\n"})
+    code, text = outcome("good", cwd=repository)
+    assert code == 10
+    assert "not known: packs/good/good.rego:7:1 deny_n" in text
+    assert "not known by fixtures: 1 of 3 got no answer" in text
+    assert "reached by nothing" not in text
+
+
 def test_without_conftest_nothing_is_claimed(repository: Path) -> None:
     code, text = outcome("bad", cwd=repository, path="/nonexistent")
     assert code == 1
