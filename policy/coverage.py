@@ -46,6 +46,8 @@ class Coverage:
 
     bodies: tuple[Reach, ...]
     errors: tuple[str, ...] = ()
+    tests_asked: bool = True
+    """False when fixtures reach every body, so that nothing was left to ask of the tests."""
 
     def reached(self, by: By) -> int:
         """How many bodies fixtures, or tests, reach."""
@@ -64,7 +66,7 @@ class Coverage:
     def without(self, reasons: Sequence[str]) -> Coverage:
         """The same, where something was left out for these reasons: nothing is known of what was not reached."""
         bodies = tuple(replace(reach, known=reach.known and bool(reach.by)) for reach in self.bodies)
-        return Coverage(bodies, (*self.errors, *reasons))
+        return replace(self, bodies=bodies, errors=(*self.errors, *reasons))
 
 
 def measure(pack: Pack, inputs: Sequence[Any], tests: Mapping[str, bytes], engine: ConftestEngine) -> Coverage:
@@ -74,11 +76,15 @@ def measure(pack: Pack, inputs: Sequence[Any], tests: Mapping[str, bytes], engin
     errors = []
     left: set[Body] = set()
     blind: set[By] = set()
+    tests_asked = True
     asked: list[tuple[By, bool]] = [("fixtures", bool(inputs)), ("tests", bool(tests))]
     marked = mark_bodies(pack.modules, v1=pack.rego_version == "v1", nonce=nonce)
     for by, wanted in asked:
         if not wanted:
             continue
+        if by == "tests" and hits["fixtures"] == set(marked.bodies):
+            tests_asked = False
+            break
         for _ in range(_TRIES):
             if by == "fixtures":
                 output = _judge(pack, marked, inputs, engine)
@@ -105,6 +111,7 @@ def measure(pack: Pack, inputs: Sequence[Any], tests: Mapping[str, bytes], engin
             for body in marked.bodies
         ),
         tuple(errors),
+        tests_asked,
     )
 
 

@@ -181,11 +181,12 @@ def _check_json(check: PackCheck) -> dict[str, Any]:
 
 
 def coverage_json(pack: Pack, coverage: Coverage) -> dict[str, Any]:
-    """``{"total", "by_fixtures", "by_tests", "errors", "not_reached": [{rule, kind, path, line, column, known}]}``."""
+    """``{"total", "by_fixtures", "by_tests", "errors", "not_reached": [{rule, kind, path, line, column, known}]}``;
+    ``by_tests`` is null when fixtures reach all, for then the tests are not asked."""
     return {
         "total": len(coverage.bodies),
         "by_fixtures": coverage.reached("fixtures"),
-        "by_tests": coverage.reached("tests"),
+        "by_tests": coverage.reached("tests") if coverage.tests_asked else None,
         "errors": list(coverage.errors),
         "not_reached": [
             {
@@ -304,6 +305,8 @@ def _coverage_lines(pack: Pack, coverage: Coverage) -> list[str]:
     from maestro.report.visible_text import visible
 
     total = len(coverage.bodies)
+    if not coverage.tests_asked:
+        return [f"  bodies    {total}, all reached by fixtures"]
     lines = [
         f"  bodies    {total}: {coverage.reached('fixtures')} reached by fixtures, {coverage.reached('tests')} by tests"
     ]

@@ -187,6 +187,16 @@ deny_b contains "maestro-0123456789abcdef:0;" if print("maestro-0123456789abcdef
     assert {place for place, (hit, _) in reached(rego, {}).items() if hit} == {(6, 1)}
 
 
+def test_tests_are_not_asked_when_fixtures_reach_everything() -> None:
+    pack = pack_of('# METADATA\n# custom: {match: ["x"]}\npackage p\ndeny_a contains "m" if input.x\n')
+    tests = {"a_test.rego": b'package p_test\n\ntest_a if count(data.p.deny_a) == 1 with input as {"x": 1}\n'}
+    engine = conftest_engine()
+    all_by_fixtures = measure(pack, [{"x": 1}], tests, engine)
+    assert (all_by_fixtures.reached("fixtures"), all_by_fixtures.tests_asked) == (1, False)
+    by_tests = measure(pack, [{}], tests, engine)
+    assert (by_tests.reached("fixtures"), by_tests.reached("tests"), by_tests.tests_asked) == (0, 1, True)
+
+
 def opa_coverage(files: Mapping[str, bytes], options: list[str], folder: Path) -> dict[str, Any]:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
