@@ -1,5 +1,6 @@
 """The floors hold, and the linter that says so can see them fall."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -27,9 +28,10 @@ def test_imports_go_down_only() -> None:
 
 def test_an_import_upwards_or_a_process_outside_an_adapter_is_seen(tmp_path: Path) -> None:
     contracts = (ROOT / "pyproject.toml").read_text()
-    config = contracts[contracts.index("[tool.importlinter]") :].replace(
-        '["gates.documents", "gates.flags", "gates.policy", "gates.governance", "gates.waivers"]',
+    config = re.sub(
+        r'\["gates\.documents"[^\]]*\]',
         '["gates.one", "gates.two"]',
+        contracts[contracts.index("[tool.importlinter]") :],
     )
     (tmp_path / "pyproject.toml").write_text(config)
     modules = {
