@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gates.checking import add_selection_arguments, check, opened
 from gates.repairs import Patch, patches
+from maestro.counting import many
 from maestro.errors import ToolFailure, UsageError
 from maestro.world import World
 
@@ -53,17 +54,13 @@ def _conclusion(findings: int, found: list[Patch], *, written: bool) -> str:
         return "nothing was found, so there is nothing to repair\n"
     repaired = sum(patch.repairs for patch in found)
     if not repaired:
-        return f"none of the {_many(findings, 'finding')} can be repaired by rule; `maestro check` says what to do\n"
+        return f"none of the {many(findings, 'finding')} can be repaired by rule; `maestro check` says what to do\n"
     verb = "repaired" if written else "can be repaired by this patch"
-    files = _many(len(found), "file")
+    files = many(len(found), "file")
     left = findings - repaired
     rest = f"; {left} {'needs' if left == 1 else 'need'} a person" if left else ""
     how = "  → `maestro fix --write` applies it\n" if repaired and not written else ""
     return f"{repaired} of {findings} findings {verb}, in {files}{rest}\n{how}"
-
-
-def _many(count: int, what: str) -> str:
-    return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
 def _lines(patch: Patch) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gates.merged_manifests import Merged, by_name, changed, open_merged, require_unchanged
 from maestro import __version__
 from maestro.canonical_json import digest
+from maestro.counting import many
 from maestro.errors import MaestroError, ToolFailure, UsageError
 from maestro.evidence import verdict as tree_verdict
 from maestro.evidence.trust import Trust, trust_of
@@ -294,6 +295,7 @@ def _verdict(
         except OSError as error:
             raise UsageError(f"the verdict cannot be read: {error.strerror}", where=arguments.verdict) from error
         found = tree_verdict.read_attested(data, trust)
+        tree_verdict.require_fresh(found, world.now())
     tree_verdict.require_scope(found, tree=merged.source.tree_id(), policy_revision=merged.policy_revision)
     return found
 
@@ -518,7 +520,7 @@ def _tell(world: World, summary: Summary, prepared: _Prepared) -> None:
         else f"INCOMPLETE, {closed.missing} not run: `maestro run --resume {summary.run_id}` completes it"
     )
     kind = "rehearsal, not production; " if closed.rehearsal else ""
-    write(f"{kind}{said}; {sum(closed.outcomes.values())} receipts; run {summary.run_id} is {state}\n")
+    write(f"{kind}{said}; {many(sum(closed.outcomes.values()), 'receipt')}; run {summary.run_id} is {state}\n")
 
 
 def _exit_code(summary: Summary, prepared: _Prepared) -> int:

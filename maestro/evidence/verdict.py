@@ -106,6 +106,9 @@ def read_attested(data: bytes, trust: Trust) -> TreeVerdict:
     return verdict
 
 
+_HOURS = 24
+MAXIMUM_AGE = dt.timedelta(hours=_HOURS)
+CLOCK_SKEW = dt.timedelta(minutes=10)
 _AGAIN = "let `maestro check` judge this tree again, or hand in no verdict to have it judged on the spot"
 
 
@@ -122,6 +125,20 @@ def require_scope(verdict: TreeVerdict, *, tree: str, policy_revision: str) -> N
             f"the verdict comes from the policy of {verdict.policy_revision[:12]}, the tip is {policy_revision[:12]}",
             remedy=_AGAIN,
         )
+
+
+def require_fresh(verdict: TreeVerdict, now: dt.datetime) -> None:
+    """Insist that a handed-in verdict is of today: waivers and flags end while the tip stands still.
+
+    Raises:
+        BadEvidence: older than ``MAXIMUM_AGE``, or made later than now (a clock is wrong).
+    """
+    age = now - verdict.made_at
+    if age > MAXIMUM_AGE:
+        hours = int(age.total_seconds() // 3600)
+        raise BadEvidence(f"the verdict is {hours} hours old; {_HOURS} are allowed", remedy=_AGAIN)
+    if age < -CLOCK_SKEW:
+        raise BadEvidence(f"the verdict was made at {verdict.made_at.isoformat()}, which is yet to come", remedy=_AGAIN)
 
 
 def require(verdict: TreeVerdict, *, tree: str, policy_revision: str) -> None:

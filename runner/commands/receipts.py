@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maestro.counting import many
 from maestro.errors import SelectionError, ToolFailure, UsageError
 from maestro.evidence.trust import Trust, trust_of
 from maestro.report.visible_text import visible
@@ -212,8 +213,8 @@ def _verify(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int
     count = sum(len(report.receipts) for report in reports)
     rehearsed = sum(report.rehearsals for report in reports)
     world.stdout.write(
-        f"{count} receipts of {len(reports)} runs believed, {rehearsed} of them rehearsals; "
-        f"{len(objections)} objection(s)\n{NOT_PROVEN}\n"
+        f"{many(count, 'receipt')} of {many(len(reports), 'run')} believed, {rehearsed} of them rehearsals; "
+        f"{many(len(objections), 'objection')}\n{NOT_PROVEN}\n"
     )
     return 10 if objections else 0
 

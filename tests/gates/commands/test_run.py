@@ -46,7 +46,7 @@ def test_a_merged_manifest_runs_and_leaves_a_receipt_that_holds(tmp_path: Path) 
     assert (runs.ledger / ".gitignore").read_text() == "*\n"
     verified = runs.receipts("verify")
     assert verified.code == 0, verified.out
-    assert "4 receipts of 1 runs believed, 0 of them rehearsals; 0 objection(s)" in verified.out
+    assert "4 receipts of 1 run believed, 0 of them rehearsals; 0 objections" in verified.out
     assert "not proven: that no run is missing as a whole" in verified.out
 
 
@@ -562,7 +562,7 @@ def test_a_killed_run_is_resumed_without_running_anything_twice(tmp_path: Path) 
     assert runs.ran == sorted(str(index) for index in range(30))
     verified = runs.receipts("verify")
     assert verified.code == 0, verified.out
-    assert "30 receipts of 1 runs believed" in verified.out
+    assert "30 receipts of 1 run believed" in verified.out
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -80,3 +80,20 @@ def test_a_verdict_on_something_else_is_refused() -> None:
     odd = Statement((Subject("image", {"sha256": "0" * 64}),), VERDICT, GOOD.statement().predicate)
     with pytest.raises(BadEvidence, match="not about one git tree"):
         verdict.read_attested(sign_statement(odd, keys.signer()), TRUST)
+
+
+@pytest.mark.parametrize(
+    ("later", "says"),
+    [
+        (dt.timedelta(hours=24), None),
+        (dt.timedelta(hours=24, seconds=1), "24 hours old"),
+        (dt.timedelta(minutes=-10), None),
+        (dt.timedelta(minutes=-11), "yet to come"),
+    ],
+)
+def test_a_verdict_is_of_today(later: dt.timedelta, says: str | None) -> None:
+    if says is None:
+        verdict.require_fresh(GOOD, GOOD.made_at + later)
+    else:
+        with pytest.raises(BadEvidence, match=says):
+            verdict.require_fresh(GOOD, GOOD.made_at + later)

@@ -88,7 +88,7 @@ def test_keys_are_believed_only_as_the_default_branch_lists_them(tmp_path: Path)
     answer = runs.receipts("verify")
     assert answer.code == 10
     assert "not-believed" in answer.out
-    assert "0 receipts of 1 runs believed" in answer.out
+    assert "0 receipts of 1 run believed" in answer.out
 
 
 def test_a_store_elsewhere_can_be_checked(tmp_path: Path) -> None:
