@@ -24,7 +24,7 @@ def compare(program: Program, inputs: Sequence[Any], conftest: Engine, regopy: E
     return [(outcome(left, right), f"conftest: {left}\nregopy: {right}") for left, right in answers]
 
 
-def outcome(left: Any, right: Any) -> Outcome:  # noqa: ANN401
+def outcome(left: Any, right: Any) -> Outcome:
     """What two answers (conftest's, regopy's) amount to."""
     if isinstance(right, Broken):
         if isinstance(left, Broken):

@@ -36,14 +36,14 @@ class Grammar:
         self.random = random.Random(seed)  # noqa: S311
         self.counter = 0
 
-    def one(self, *choices: Any) -> Any:  # noqa: ANN401
+    def one(self, *choices: Any) -> Any:
         return self.random.choice(choices)
 
     def fresh(self) -> str:
         self.counter += 1
         return f"v{self.counter}"
 
-    def value(self, depth: int = 0) -> Any:  # noqa: ANN401
+    def value(self, depth: int = 0) -> Any:
         """A JSON value."""
         kind = self.random.randrange(9 if depth < 3 else 5)
         if kind == 0:
@@ -56,20 +56,22 @@ class Grammar:
             return [self.value(depth + 1) for _ in range(self.random.randrange(4))]
         return {self.one(*_KEYS): self.value(depth + 1) for _ in range(self.random.randrange(4))}
 
-    def input(self) -> Any:  # noqa: ANN401
+    def input(self) -> Any:
         """An input: mostly an object with the keys that programs look at."""
         if self.random.random() < 0.05:
             return self.value()
         return {key: self.value(1) for key in _KEYS if self.random.random() < 0.8}
 
     def constant(self) -> str:
-        return str(self.one('"a"', '"ab"', '"b"', "1", "2", "10", "true", "false", "null", '""', "[]", '"a b"', "[1, 2]"))
+        return str(
+            self.one('"a"', '"ab"', '"b"', "1", "2", "10", "true", "false", "null", '""', "[]", '"a b"', "[1, 2]")
+        )
 
     def reference(self, names: list[str], *, wild: bool = True) -> str:
         base = self.one("input", "input", *(names or ["input"]))
         if base not in names and self.random.random() < 0.2:
             base = self.one("data.base", "value", "table", "deny")
-        steps = self.random.randrange(1 if base in names else 1, 3)
+        steps = self.random.randrange(1, 3)
         text = str(base)
         for _ in range(steps if base not in names or self.random.random() < 0.5 else 0):
             step = self.random.randrange(7)
@@ -102,7 +104,7 @@ class Grammar:
             return self.comprehension(names)
         return self.call(names, inner)
 
-    def call(self, names: list[str], inner: list[str]) -> str:
+    def call(self, names: list[str], inner: list[str]) -> str:  # noqa: ARG002
         return str(
             self.one(
                 f"count({inner[0]})",
@@ -155,7 +157,7 @@ class Grammar:
             return f"some {name} in {domain}"
         if kind == 5:
             name = self.fresh()
-            text = f"some {name}; {self.reference(names, wild=False)}[{name}]{self.one('', '.a', ' == ' + self.constant())}"
+            text = f"some {name}; {self.reference(names, wild=False)}[{name}]{self.one('', '.a', ' == ' + self.constant())}"  # noqa: E501
             names.append(name)
             return text
         if kind <= 8:
@@ -168,11 +170,14 @@ class Grammar:
         if kind == 11 and depth == 0:
             name = self.fresh()
             inner = [*names, name]
-            return f"every {name} in {self.term(names, 1)} {{ {self.body(inner, self.random.randrange(1, 3), depth=1)} }}"
+            return (
+                f"every {name} in {self.term(names, 1)} {{ {self.body(inner, self.random.randrange(1, 3), depth=1)} }}"
+            )
         if kind == 12:
-            return str(
-                self.one("is_string", "is_number", "is_array", "is_object", "is_null", "p", "is_set")
-            ) + f"({self.term(names, 1)})"
+            return (
+                str(self.one("is_string", "is_number", "is_array", "is_object", "is_null", "p", "is_set"))
+                + f"({self.term(names, 1)})"
+            )
         if kind == 13:
             return f"startswith({self.term(names, 1)}, {self.one(*_QUOTED)})"
         if kind == 14:
@@ -226,8 +231,7 @@ class Grammar:
 
     def program(self) -> Program:
         """A pack of one module; each rule alone would be refused less often, together they meet."""
-        kept = [rule for rule in self.rules()]
-        source = "package t\n\n" + "\n".join(kept) + "\n"
+        source = "package t\n\n" + "\n".join(self.rules()) + "\n"
         wanted = [name for name in _ENTRYPOINTS if f"\n{name}" in source]
         return Program({"t.rego": source.encode()}, {}, tuple(f"data.t.{name}" for name in wanted))
 
@@ -245,7 +249,7 @@ def single(grammar: Grammar) -> Program:
     heads = [rule for rule in rules if rule.lstrip("\n").startswith(("value", "table", "deny", "pick", "allow"))]
     rule = grammar.one(*heads).lstrip("\n")
     name = rule.split(" ")[0].split("[")[0]
-    others = ["value := input.n\n", "table[k] := v if some k, v in input.c\n", "deny contains x if some x in input.xs\n",
+    others = ["value := input.n\n", "table[k] := v if some k, v in input.c\n", "deny contains x if some x in input.xs\n",  # noqa: E501
               "allow if input.a == input.b\n"]  # fmt: skip
     source = "package t\n\n" + "\n".join([*base, *(text for text in others if not text.startswith(name)), rule]) + "\n"
     return Program({"t.rego": source.encode()}, {}, (f"data.t.{name}",))

@@ -31,6 +31,9 @@ class KnownBad:
         return engine.evaluate(program, [self.input]) != [Values((self.right,))]
 
 
+TESTED_REGOPY = "1.5.2"
+"""The only regopy that the conformance run and the fuzzer have judged; what the preflight believes holds for it."""
+
 KNOWN_BAD = (
     KnownBad(
         title='a deny is lost where a collection mixes constants with something else: `input.n in [input.k, "b"]`',

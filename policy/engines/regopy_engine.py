@@ -24,6 +24,7 @@ from typing import Any
 
 from maestro import canonical_json
 from policy.engines.engine import UNDEFINED, Answer, Broken, Program, Values
+from policy.engines.known_bad import TESTED_REGOPY
 from policy.engines.proven import is_proven, regopy_version
 from policy.engines.regopy_values import read as read_value
 from policy.engines.regopy_worker import MEMORY_EXIT
@@ -67,6 +68,9 @@ class RegopyEngine:
         """One answer per input, by one worker; a new one after each crash."""
         if not inputs:
             return []
+        if regopy_version() != TESTED_REGOPY:
+            message = f"regopy {regopy_version()} was never tested against OPA; {TESTED_REGOPY} was"
+            return [Broken(message, "unsupported", self.remedy)] * len(inputs)
         if program.rego_version != "v1":
             return [Broken("regopy reads old Rego (v0) differently", "unsupported", self.remedy)] * len(inputs)
         if self.proven_only and not is_proven(program):

@@ -2,7 +2,8 @@
 
 Standard input, a line each: the program (JSON: ``modules``, ``data`` text, ``entrypoints``, ``memory``
 bytes), then inputs as JSON text. Standard output, a line each: ``{"ready": true}`` or ``{"error": …}``
-once, then per input ``{"values": [text or null]}`` (null: undefined; sets and arrays marked by a first member) or ``{"error": …}``. regopy itself prints
+once, then per input ``{"values": [text or null]}`` (null: undefined; sets and
+arrays marked by a first member) or ``{"error": …}``. regopy itself prints
 to standard output, so that is sent to /dev/null and the answers leave by a copy of the descriptor.
 """
 

@@ -31,15 +31,15 @@ _HELPERS = {
     "whole": [f"whole(x) := x if {{\n\tis_number(x)\n\t{_INTEGER}\n\tx >= 0\n}}"],
     "instant": ["instant(x) := x if {\n\tis_number(x)\n\tfloor(x) == x\n\tx >= 0\n\tx < 9000000000000000000\n}"],
     "collection": [
-        "collection(x) := true if {\n\tis_array(x)\n} else := true if {\n\tis_object(x)\n} else := true if {\n\tis_set(x)\n}"
+        "collection(x) := true if {\n\tis_array(x)\n} else := true if {\n\tis_object(x)\n} else := true if {\n\tis_set(x)\n}"  # noqa: E501
     ],
     "order": [
-        "order(x, y) := true if {\n\tis_number(x)\n\tis_number(y)\n} else := true if {\n\tis_string(x)\n\tis_string(y)\n"
+        "order(x, y) := true if {\n\tis_number(x)\n\tis_number(y)\n} else := true if {\n\tis_string(x)\n\tis_string(y)\n"  # noqa: E501
         f"\tregex.match({_ORDERED_TEXT}, x)\n\tregex.match({_ORDERED_TEXT}, y)\n}}"
     ],
     "ordered": [
-        "ordered(x) := x if {\n\tis_array(x)\n} else := x if {\n\tnot is_array(x)\n\tnot is_object(x)\n\tnot is_set(x)\n"
-        "} else := x if {\n\tall := {k |\n\tsome k\n\tv := x[k]\n}\n\tgood := {k |\n\tsome k\n\tv := x[k]\n\tis_string(k)\n"
+        "ordered(x) := x if {\n\tis_array(x)\n} else := x if {\n\tnot is_array(x)\n\tnot is_object(x)\n\tnot is_set(x)\n"  # noqa: E501
+        "} else := x if {\n\tall := {k |\n\tsome k\n\tv := x[k]\n}\n\tgood := {k |\n\tsome k\n\tv := x[k]\n\tis_string(k)\n"  # noqa: E501
         f"\tregex.match({_ORDERED_TEXT}, k)\n}}\n\tall == good\n}}"
     ],
 }

@@ -1,8 +1,9 @@
 """One rule's bodies, in the few forms that regopy reads as OPA does.
 
 OPA's compiler takes references and calls out of terms before it evaluates (rewriteDynamicTerms, v1/ast/compile.go);
-regopy does not in every place, and then a reference that iterates, or an undefined argument under ``not``, means something
-else. Here they are taken out: what is left are assignments of one reference, call or comprehension, iteration by
+regopy does not in every place, and then a reference that iterates, or an undefined argument under ``not``, means
+something else. Here they are taken out: what is left are assignments of one reference, call or
+comprehension, iteration by
 ``some k, v in x``, comparisons of names, and ``not`` of those. Whatever does not fit is ``Refused``.
 """
 
@@ -17,16 +18,19 @@ from decimal import Decimal
 from policy.preflight import types
 from policy.preflight.builtins import ALLOWED, ARITHMETIC, GUARDS, declared
 from policy.preflight.parser import Refused
-from policy.preflight.tree import Statement, Term
+from policy.preflight.tree import Place, Statement, Term
 from policy.preflight.types import ANY, Type
 
 PREFIX = "mc__"
 _PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
 _PATTERN = re.compile(
-    r"(?:[A-Za-z0-9 @:/_,;=<>~%&'#!.-]|\\[.\-/+*?()|]|\[\^?[A-Za-z0-9@:/_. +-]+\]|[()|^$?*+]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\})*"
+    r"(?:[A-Za-z0-9 @:/_,;=<>~%&'#!.-]|\\[.\-/+*?()|]|\[\^?[A-Za-z0-9@:/_. +-]+\]"
+    r"|[()|^$?*+]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\})*"
 )
 _OPERATORS = {"equal": "==", "neq": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "plus": "+", "minus": "-",
               "mul": "*", "and": "&", "or": "|", "internal.member_2": "in"}  # fmt: skip
+_OURS = re.compile(PREFIX + r"[a-z]+[0-9]+")
+_NEVER_FAILS = re.compile(r"\w+ := (?:[\[{\"0-9-]|true|false|null|set\(\))|true$")
 _VERB = re.compile(r"%(.?)")
 
 
@@ -41,6 +45,8 @@ class Global:
     text: str
     type: Type
     function: int | None = None
+    raises: bool = False
+    iterates: bool = False
 
 
 @dataclass
@@ -52,6 +58,12 @@ class Names:
     call: Callable[[Term], Global | None]
     is_global: Callable[[str], bool]
     helpers: set[str] = field(default_factory=set)
+    raising: set[str] = field(default_factory=set)
+    """Texts of calls and rules that may break the input."""
+    looping: set[str] = field(default_factory=set)
+    """Texts of calls and rules that iterate inside."""
+    total: set[str] = field(default_factory=set)
+    """Texts of rules that are never undefined."""
     counter: int = 0
 
     def fresh(self, hint: str = "t") -> str:
@@ -88,6 +100,9 @@ class Body:
         self.later: set[str] = set()
         self.lines: list[str] = []
         self.iterations = 0
+        self.under_not = False
+        self.last = ""
+        """What the last iteration gives."""
         self.ordered = False
         """Whether the order of iteration shows: in array comprehensions."""
 
@@ -169,21 +184,54 @@ class Body:
         for statement in pending:
             kept = {name: replace(local) for name, local in self.locals.items()}
             later, lines, iterations = set(self.later), len(self.lines), self.iterations
+            last = self.last
             try:
                 self.statement(statement)
             except Unsafe as unsafe:
                 first = first or unsafe
                 self.locals, self.later, self.iterations = kept, later, iterations
+                self.last = last
                 del self.lines[lines:]
             else:
                 return statement
         raise first or AssertionError
 
-    def finish(self) -> None:
-        """Every declared name must have been used: OPA refuses others."""
+    def finish(self, place: Place) -> None:
+        """Every declared name must have been used: OPA refuses others. And where a body iterates, nothing that
+        iteration does not touch may come after a call that can break: regopy evaluates it first, and if it fails the
+        break is missed."""
+        touched: set[str] = set()
+        raised = False
+        late: set[str] = set()
+        for line in reversed(self.lines):
+            assigned, _, value = line.partition(" := ")
+            if self.loops(line) or (value and set(_OURS.findall(assigned)) & late):
+                late |= set(_OURS.findall(line))
+        for line in self.lines if late else ():
+            found = set(_OURS.findall(line))
+            assigned, _, value = line.partition(" := ")
+            if line.startswith("some "):
+                touched |= found
+            elif found & touched:
+                touched |= set(_OURS.findall(assigned)) if value else set()
+            elif raised and not _NEVER_FAILS.match(line) and value not in self.names.total:
+                raise Refused(
+                    place,
+                    "what does not depend on the iteration comes after a call that may break",
+                    "write it before the iteration",
+                )
+            if self.loops(line):
+                touched |= found
+            if found & (touched | late) and any(text in line for text in self.names.raising):
+                raised = True
+                touched |= set(_OURS.findall(assigned)) if value else set()
         for name, local in self.locals.items():
             if local.declared and not local.used and not name.startswith("$"):
                 raise Refused(local.place, f"{name} is declared and not used", "remove it, or write `_`")
+
+    def loops(self, line: str) -> bool:
+        """Whether a line iterates, or asks something that does."""
+        return line.startswith("some ") or any(text in line for text in self.names.looping)
 
     def statement(self, statement: Statement) -> None:
         if statement.withs:
@@ -196,7 +244,11 @@ class Body:
         elif statement.member is not None:
             self.member(statement)
         elif statement.term is not None and statement.negated:
-            self.negated(statement.term)
+            self.under_not = True
+            try:
+                self.negated(statement.term)
+            finally:
+                self.under_not = False
         elif statement.term is not None:
             self.plain(statement.term)
 
@@ -220,13 +272,26 @@ class Body:
         if term.kind == "call":
             if term.name in ("assign", "eq"):
                 raise Refused(term.place, "`not` before an assignment", "write `==`")
-            text, _ = self.call(term)
+            text, _ = self.negated_equality(term) if term.name == "equal" else self.call(term)
             self.lines.append(f"not {text}")
         elif term.kind in ("ref", "var"):
             text, _ = self.reference(term, iterate=False)
             self.lines.append(f"not {text}")
         else:
             raise Refused(term.place, "`not` before a constant", "leave it out")
+
+    def negated_equality(self, term: Term) -> tuple[str, Type]:
+        """OPA takes calls out from under ``not``, but leaves an equality's references: undefined is not equal."""
+        sides: list[Atom] = []
+        for part in sorted(term.parts, key=lambda part: not _calls(part)):
+            if part.kind == "ref":
+                sides.append(Atom(*self.reference(part, iterate=False)))
+            elif part.kind in ("call", "var", "null", "boolean", "number", "string") and not self.is_reference(part):
+                sides.append(self.atom(part))
+            else:
+                raise Refused(part.place, "this under `not`", "give it a name in a statement before")
+        self.comparable(sides[0], sides[1], term.place)
+        return f"{sides[0].text} == {sides[1].text}", types.BOOLEAN
 
     def member(self, statement: Statement) -> None:
         if statement.member is None:
@@ -263,6 +328,7 @@ class Body:
         self.iterations += 1
         if self.ordered and not types.only(source.type, "array"):
             source = self.guard("ordered", source)
+        self.last = names[-1]
         if keyed:
             self.lines.append(f"some {names[0]}\n{names[1]} := {source.text}[{names[0]}]")
         else:
@@ -278,20 +344,22 @@ class Body:
         if inner is None or not types.overlap(source.type, _COLLECTION):
             raise Refused(domain.place, "nothing can be in this", "give it a collection")
         self.helpers("collection")
+        self.names.raising.add(f"data.{PREFIX}.collection({source.text})")
         self.lines.append(f"data.{PREFIX}.collection({source.text})")
         outer = Body(self.names, self)
         k, v = self.names.fresh("v"), self.names.fresh("v")
         if key is not None:
             outer.declare(key, Atom(k, types.keys(source.type)))
-        outer.declare(value, Atom(v, inner), by_name=False)
+        outer.declare(value, Atom(v, inner))
         solved = Body(self.names, outer)
         solved.run(statement.body)
-        solved.finish()
-        outer.finish()
+        solved.finish(statement.place)
+        outer.finish(statement.place)
         one, ok, count, bad, many = (self.names.fresh() for _ in range(5))
         solved.lines.append(f"{one} := 1")
         text = "\n".join(
-            [f"some {k}\n{v} := {source.text}[{k}]", f"{ok} := {{{one} |", *solved.lines, "}", f"{count} := count({ok})",
+            [f"some {k}\n{v} := {source.text}[{k}]",
+             f"{ok} := {{{one} |", *solved.lines, "}", f"{count} := count({ok})",
              f"{count} == 0"]
         )  # fmt: skip
         self.lines.append(f"{bad} := {{{k} |\n{text}\n}}\n{many} := count({bad})\n{many} == 0")
@@ -344,6 +412,8 @@ class Body:
             if pattern.kind == "array" and self.open(pattern):
                 self.destructure(pattern, other, place)
                 return
+        if _calls(right) and not _calls(left):
+            left, right = right, left
         one, other_side = self.atom(left), self.atom(right)
         self.comparable(one, other_side, place)
         self.lines.append(f"{one.text} == {other_side.text}")
@@ -375,6 +445,8 @@ class Body:
 
     def atom(self, term: Term) -> Atom:
         """A name or a constant that has the term's value."""
+        if term.kind.endswith("comprehension") and any(inner.negated for inner in term.body):
+            raise Refused(term.place, "a comprehension with `not`, inside of something else", "give it a name first")
         text, of = self.value(term)
         if term.kind in ("null", "boolean", "number", "string", "var") and not self.is_reference(term):
             return Atom(text, of, constant=term.kind != "var")
@@ -445,7 +517,7 @@ class Body:
         inner.ordered = term.kind == "arraycomprehension"
         inner.run(term.body)
         heads = [inner.name(part) for part in term.parts]
-        inner.finish()
+        inner.finish(term.place)
         body = "\n".join(inner.lines)
         if term.kind == "arraycomprehension":
             if inner.iterations > 1:
@@ -484,6 +556,11 @@ class Body:
                 raise AssertionError(atom)
             done, known = found
             text, of = known.text, known.type
+            if text.startswith("input") and iterate and self.last and self.names.raising:
+                # Tied to the iteration, so that regopy does not evaluate it before a call that may break.
+                tied = self.names.fresh()
+                self.lines.append(f"{tied} := [input, {self.last}]")
+                text = f"{tied}[0]{text.removeprefix('input')}"
         for part in parts[done:]:
             text, of = self.step(text, of, part, iterate=iterate)
         return text, of
@@ -510,7 +587,7 @@ class Body:
                 self.lines.append(f"{atom.text} in {text}")
                 return atom.text, atom.type
             return f"{text}[{atom.text}]", inner
-        if not iterate:
+        if not iterate or self.under_not:
             raise Unsafe(key.place, "iteration under `not`: the variable is unsafe", "iterate in a statement before")
         inner = types.values(of)
         if inner is None:
@@ -535,7 +612,12 @@ class Body:
             if len(term.parts) != known.function:
                 raise Refused(term.place, f"{term.name} takes {known.function} arguments, not {len(term.parts)}")
             atoms = [self.atom(part) for part in term.parts]
-            return f"{known.text}({', '.join(atom.text for atom in atoms)})", known.type
+            text = f"{known.text}({', '.join(atom.text for atom in atoms)})"
+            if known.iterates:
+                self.names.looping.add(text)
+            if known.raises:
+                self.names.raising.add(text)
+            return text, known.type
         if term.name == "set" and not term.parts:
             return "set()", {"type": "set", "of": ANY}
         return self.builtin(term)
@@ -561,12 +643,21 @@ class Body:
             self.arithmetic(term, atoms)
         else:
             self.guards(name, atoms)
-        if name == "internal.member_2" and types.values(atoms[1].type) is None:
-            raise Refused(term.place, "nothing is ever in this")
+        if name == "internal.member_2":
+            inner = types.values(atoms[1].type)
+            if inner is None:
+                raise Refused(term.place, "nothing is ever in this")
+            self.comparable(atoms[0], Atom("", inner), term.place)
+        text = self.called(name, atoms)
+        if not all(types.fits(atom.type, of) for atom, of in zip(atoms, wanted, strict=True)):
+            self.names.raising.add(text)
         result: Type = declaration["result"]
+        return text, result
+
+    def called(self, name: str, atoms: list[Atom]) -> str:
         if name in _OPERATORS:
-            return f"{atoms[0].text} {_OPERATORS[name]} {atoms[1].text}", result
-        return f"{name}({', '.join(atom.text for atom in atoms)})", result
+            return f"{atoms[0].text} {_OPERATORS[name]} {atoms[1].text}"
+        return f"{name}({', '.join(atom.text for atom in atoms)})"
 
     def arithmetic(self, term: Term, atoms: list[Atom]) -> None:
         sets = all(types.only(atom.type, "set") for atom in atoms)
@@ -582,7 +673,9 @@ class Body:
             if guard == "order":
                 if not all(types.only(each.type, "number") for each in atoms):
                     self.helpers("order")
-                    self.lines.append(f"data.{PREFIX}.order({atoms[0].text}, {atoms[1].text})")
+                    text = f"data.{PREFIX}.order({atoms[0].text}, {atoms[1].text})"
+                    self.names.raising.add(text)
+                    self.lines.append(text)
             elif guard is not None:
                 atoms[at] = self.guard(guard, atom)
 
@@ -594,12 +687,18 @@ class Body:
             return atom
         self.helpers(kind)
         name = self.names.fresh()
-        self.lines.append(f"{name} := data.{PREFIX}.{kind}({atom.text})")
+        text = f"data.{PREFIX}.{kind}({atom.text})"
+        self.names.raising.add(text)
+        if kind in ("integers", "ordered"):
+            self.names.looping.add(text)
+        self.lines.append(f"{name} := {text}")
         return Atom(name, atom.type)
 
     def arguments(self, term: Term) -> list[Atom]:
         if term.name == "sprintf":
             return self.formatted(term)
+        if term.name == "equal" and _calls(term.parts[1]) and not _calls(term.parts[0]):
+            return [self.atom(part) for part in reversed(term.parts)][::-1]
         if term.name == "regex.match":
             return [pattern(term.parts[0]), self.atom(term.parts[1])]
         return [self.atom(part) for part in term.parts]
@@ -664,7 +763,7 @@ def pattern(term: Term) -> Atom:
     if term.kind != "string" or not isinstance(term.value, str):
         raise Refused(term.place, "a computed regular expression", "write it as a constant")
     text = re.sub(r"\(\?:", "(", term.value)
-    if "`" in text or not _PATTERN.fullmatch(text):
+    if "`" in text or "(?" in text or not _PATTERN.fullmatch(text):
         raise Refused(
             term.place,
             "a regular expression with more than classes, groups, anchors and repeats",
@@ -679,3 +778,8 @@ def _variables(term: Term) -> list[Term]:
     if term.kind in ("array",):
         return [name for part in term.parts for name in _variables(part)]
     return []
+
+
+def _calls(term: Term) -> bool:
+    """Whether a call stands somewhere in a term, not counting those within comprehensions."""
+    return term.kind == "call" or any(_calls(part) for part in term.parts)

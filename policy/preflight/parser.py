@@ -217,6 +217,12 @@ class _Parser:
 
     def braced(self) -> list[Statement]:
         self.need("{")
+        start = self.at
+        if not self.sees("some", "every", "not"):
+            self.term()
+            if self.sees("|"):
+                raise self.fail("a body that reads like a comprehension")
+            self.at = start
         body = self.statements("}")
         self.need("}")
         if not self.now.first and not self.sees("else", "}", "]", ")", ";", ","):

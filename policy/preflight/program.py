@@ -1,4 +1,4 @@
-"""A whole program, read and written again in the forms of ``policy.preflight.lower``; or why regopy may not judge it."""
+"""A program, read and written again in the forms of ``policy.preflight.lower``; or why regopy may not judge it."""
 
 from __future__ import annotations
 
@@ -52,6 +52,9 @@ class _Group:
     rules: list[tuple[str, Module, Rule]] = field(default_factory=list)
     type: Type | None = None
     open: bool = False
+    raises: bool = False
+    iterates: bool = False
+    total: bool = False
     texts: dict[int, str] = field(default_factory=dict)
 
 
@@ -89,7 +92,7 @@ class _Reader:
         self.conflicts()
         for group in self.groups.values():
             self.type_of(group, (1, 1))
-        modules = {name: self.render(name, module).encode() for name, module in self.modules.items()}
+        modules = {name: self.render(module).encode() for name, module in self.modules.items()}
         if self.counter.helpers:
             modules[f"{PREFIX}.rego"] = helper_module(self.counter.helpers).encode()
         return Readable(modules)
@@ -185,7 +188,12 @@ class _Reader:
                     if group.kind == "function":
                         raise Refused(place, "a function that is not called")
                     of = self.type_of(group, place)
-                    return max(1, length - base + 1), Global(self.text(group, module), of)
+                    text = self.text(group, module)
+                    if group.raises:
+                        names.raising.add(text)
+                    if group.total:
+                        names.total.add(text)
+                    return max(1, length - base + 1), Global(text, of)
             for package in self.packages:
                 shared = min(len(package), len(path) - 1)
                 if path[1 : shared + 1] == package[:shared]:
@@ -205,7 +213,9 @@ class _Reader:
             group = self.groups.get(found[0][1:]) if found[0][0] == "data" else None
             if group is None or group.kind != "function":
                 raise Refused(term.place, f"{term.name} is no function")
-            return Global(self.text(group, module), self.type_of(group, term.place), group.arity)
+            return Global(
+                self.text(group, module), self.type_of(group, term.place), group.arity, group.raises, group.iterates
+            )
 
         names = Names(reference, call, is_global)
         names.helpers = self.counter.helpers
@@ -240,10 +250,13 @@ class _Reader:
         names = self.names(module)
         names.counter = self.counter.counter
         text, of = _Writer(names, group).rule(rule)
+        group.raises = group.raises or bool(names.raising)
+        group.iterates = group.iterates or "some " in text or bool(names.looping)
+        group.total = group.total or rule.default or group.kind in ("set", "object") or _constant(rule)
         self.counter.counter = names.counter
         return text, of
 
-    def render(self, name: str, module: Module) -> str:
+    def render(self, module: Module) -> str:
         texts = []
         for rule in module.rules:
             group = self.groups[(*module.package, rule.name)]
@@ -296,7 +309,7 @@ class _Writer:
         if len(rule.ref) == 2:
             key = self.key(rule, body)
         atom = Atom("true", types.BOOLEAN, constant=True) if value is None else body.atom(value)
-        body.finish()
+        body.finish(rule.place)
         lines = body.lines
         head += key
         of = atom.type
@@ -340,6 +353,17 @@ class _Writer:
         if not types.only(atom.type, "string"):
             atom = body.guard("key", atom)
         return f"[{atom.text}]"
+
+
+def _constant(rule: Rule) -> bool:
+    """Whether a rule has a value whatever the input."""
+    if rule.body or rule.value is None or rule.arguments is not None:
+        return False
+    try:
+        ground(rule.value)
+    except Refused:
+        return False
+    return True
 
 
 def _kind(rule: Rule) -> tuple[str, int | None]:

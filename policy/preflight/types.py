@@ -1,5 +1,6 @@
 """Static types as OPA's checker has them (v1/types, v1/ast/check.go), in the form of the capabilities file:
-``{"type": "array", "static": […], "dynamic": …}``. Only as wide as needed to refuse whatever OPA's checker might refuse.
+``{"type": "array", "static": […], "dynamic": …}``. Only
+as wide as needed to refuse whatever OPA's checker might refuse.
 """
 
 from __future__ import annotations
@@ -157,3 +158,21 @@ def _at_key(of: Type, key: Scalar) -> Type | None:
         inner: Type = of.get("of", ANY)
         return inner if overlap(inner, STRING) else None
     return None
+
+
+def fits(of: Type, wanted: Type) -> bool:
+    """Whether every value of a type is one that a builtin takes."""
+    taken = alternatives(wanted)
+    if taken is None:
+        return True
+    found = alternatives(of)
+    if found is None:
+        return False
+    anything = {
+        member["type"]
+        for member in taken
+        if alternatives(member.get("of", ANY)) is None
+        and "static" not in member
+        and alternatives(member["dynamic"] if member["type"] == "array" else ANY) is None
+    }
+    return all(member["type"] in anything for member in found)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,23 @@ def test_what_the_preflight_refuses_is_unsupported_with_its_place() -> None:
     assert isinstance(answer, Broken)
     assert answer.kind == "unsupported"
     assert "t.rego:4:2: trace" in answer.message
+
+
+def test_an_untested_version_judges_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("policy.engines.regopy_engine.regopy_version", lambda: "1.5.3")
+    assert kinds(ask("package t\nx := 1\n", [{}], "x")) == ["unsupported"]
+
+
+def test_a_segmentation_fault_is_broken(tmp_path: Path) -> None:
+    worker = _Worker(program("package t\nx := input\n", "x"), RegopyLimits(), tmp_path)
+    try:
+        os.kill(worker._process.pid, signal.SIGSEGV)
+        answer = worker.ask({})
+        assert isinstance(answer, Broken)
+        assert answer.kind == "crash"
+        assert worker.gone
+    finally:
+        worker.close()
 
 
 def test_a_deeply_nested_pack_is_refused() -> None:

@@ -1,0 +1,52 @@
+"""What the fuzzer found, each closed in the preflight: regopy is not asked, or answers as conftest does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from policy.conformance.compare import compare
+from policy.engines.engine import Program
+from policy.engines.regopy_engine import RegopyEngine
+from tests.policy.engines.conftest_here import conftest_engine
+
+FOUND: dict[str, tuple[str, Any]] = {
+    "an equality under not, its reference undefined": ('x if not input[1] == "a"', {"a": {}}),
+    "an unused name of every": ("x if { every v in input.a { true } }", {}),
+    "membership in what can never hold it": ("x if {[], input.b} in [1, 2]", {"b": 1}),
+    "iteration within what stands under not": ("x if not input.b in input[_].b", {"b": {}}),
+    "a body that reads as a set comprehension": (
+        "x if { input.a | input.b <= [1]; some v; input.n[v].a }",
+        {"n": "ab"},
+    ),
+    "a comprehension with not as an operand": (
+        "x if { v := {1: [input.a]}; {input.n} >= [v | not count(v) > 1] }",
+        {"a": 1, "n": 1},
+    ),
+    "an error in a function that iterates, before what fails": (
+        'x if { [1, 2] != sum(input.s); is_object([v | some v in input.n["b"]]) }',
+        {"s": {}},
+    ),
+    "an error while iterating, before what is undefined": (
+        "x contains input.none.a if { v := object.keys(input[_]) }",
+        {"a": "text"},
+    ),
+    "two iterations in one array": ("x := [[a, b] | some a in input.a; some b in input.b]", {"a": [2, 1], "b": [5, 4]}),
+    "numbers as text": ("x := max(input.a)", {"a": [100000000, 100001]}),
+    "text in a set": ('x := concat(",", {"a", "a b", "a!"})', {}),
+    "comparison across types": ("x if input.a < 5", {"a": None}),
+    "a failure under every": ("f(c) if c == 1\nx if { every c in input.a { not f(c) } }", {"a": [2, 1]}),
+    "semantic versions": ('x := semver.compare("1.10.0", input.a)', {"a": "1.9.0"}),
+    "a number from text": ("x := to_number(input.a)", {"a": "12abc"}),
+    "an array that is none": ("x := array.slice(input.a, 0, 1)", {"a": True}),
+    "a sum of no numbers": ("x := sum(input.a)", {"a": [None, 0]}),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_no_silent_difference(name: str) -> None:
+    rego, value = FOUND[name]
+    program = Program({"t.rego": f"package t\n\n{rego}\n".encode()}, {}, ("data.t.x",))
+    ((outcome, said),) = compare(program, [value], conftest_engine(), RegopyEngine("", proven_only=False))
+    assert outcome not in ("wrong value", "error missed"), said
