@@ -210,7 +210,7 @@ class Body:
         for line in self.lines if late else ():
             found = set(_OURS.findall(line))
             assigned, _, value = line.partition(" := ")
-            if line.startswith("some "):
+            if line.startswith("some ") and not (raised and not found & touched):
                 touched |= found
             elif found & touched:
                 touched |= set(_OURS.findall(assigned)) if value else set()
@@ -222,7 +222,7 @@ class Body:
                 )
             if self.loops(line):
                 touched |= found
-            if found & (touched | late) and any(text in line for text in self.names.raising):
+            if (value or found & (touched | late)) and any(text in line for text in self.names.raising):
                 raised = True
                 touched |= set(_OURS.findall(assigned)) if value else set()
         for name, local in self.locals.items():
@@ -697,11 +697,12 @@ class Body:
     def arguments(self, term: Term) -> list[Atom]:
         if term.name == "sprintf":
             return self.formatted(term)
-        if term.name == "equal" and _calls(term.parts[1]) and not _calls(term.parts[0]):
-            return [self.atom(part) for part in reversed(term.parts)][::-1]
         if term.name == "regex.match":
             return [pattern(term.parts[0]), self.atom(term.parts[1])]
-        return [self.atom(part) for part in term.parts]
+        found: dict[int, Atom] = {}
+        for at in sorted(range(len(term.parts)), key=lambda at: not _calls(term.parts[at])):
+            found[at] = self.atom(term.parts[at])  # calls before references, as OPA evaluates them
+        return [found[at] for at in range(len(term.parts))]
 
     def formatted(self, term: Term) -> list[Atom]:
         template, arguments = term.parts

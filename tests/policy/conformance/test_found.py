@@ -32,6 +32,11 @@ FOUND: dict[str, tuple[str, Any]] = {
         "x contains input.none.a if { v := object.keys(input[_]) }",
         {"a": "text"},
     ),
+    "a call beside an undefined reference": ("x if input.none < array.concat([], input.b)", {"b": {}}),
+    "a call whose value is wanted after an iteration": (
+        "x := input[_] if { input.b + 1 in input.n[_] }",
+        {"b": False, "n": {"c": False}},
+    ),
     "two iterations in one array": ("x := [[a, b] | some a in input.a; some b in input.b]", {"a": [2, 1], "b": [5, 4]}),
     "numbers as text": ("x := max(input.a)", {"a": [100000000, 100001]}),
     "text in a set": ('x := concat(",", {"a", "a b", "a!"})', {}),
