@@ -478,7 +478,7 @@ class Body:
             return self.call(term)
         if term.kind.endswith("comprehension"):
             return self.comprehension(term)
-        atoms = [self.atom(part) for part in term.parts]
+        atoms = self.atoms(term.parts)
         if term.kind == "array":
             return f"[{', '.join(atom.text for atom in atoms)}]", {"type": "array", "static": [a.type for a in atoms]}
         if term.kind == "set":
@@ -611,7 +611,7 @@ class Body:
         if known is not None:
             if len(term.parts) != known.function:
                 raise Refused(term.place, f"{term.name} takes {known.function} arguments, not {len(term.parts)}")
-            atoms = [self.atom(part) for part in term.parts]
+            atoms = self.atoms(term.parts)
             text = f"{known.text}({', '.join(atom.text for atom in atoms)})"
             if known.iterates:
                 self.names.looping.add(text)
@@ -699,10 +699,14 @@ class Body:
             return self.formatted(term)
         if term.name == "regex.match":
             return [pattern(term.parts[0]), self.atom(term.parts[1])]
+        return self.atoms(term.parts)
+
+    def atoms(self, parts: list[Term]) -> list[Atom]:
+        """An atom for each, calls before references, as OPA evaluates them."""
         found: dict[int, Atom] = {}
-        for at in sorted(range(len(term.parts)), key=lambda at: not _calls(term.parts[at])):
-            found[at] = self.atom(term.parts[at])  # calls before references, as OPA evaluates them
-        return [found[at] for at in range(len(term.parts))]
+        for at in sorted(range(len(parts)), key=lambda at: not _calls(parts[at])):
+            found[at] = self.atom(parts[at])
+        return [found[at] for at in range(len(parts))]
 
     def formatted(self, term: Term) -> list[Atom]:
         template, arguments = term.parts

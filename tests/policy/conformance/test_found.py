@@ -37,6 +37,7 @@ FOUND: dict[str, tuple[str, Any]] = {
         "x := input[_] if { input.b + 1 in input.n[_] }",
         {"b": False, "n": {"c": False}},
     ),
+    "a call beside an iteration in a list": ("x if { v := [input.a[_], sum(input.a)]; v == 1 }", {"a": "a b"}),
     "two iterations in one array": ("x := [[a, b] | some a in input.a; some b in input.b]", {"a": [2, 1], "b": [5, 4]}),
     "numbers as text": ("x := max(input.a)", {"a": [100000000, 100001]}),
     "text in a set": ('x := concat(",", {"a", "a b", "a!"})', {}),
