@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from maestro.documents.flag import Flag
-
 from gates.owners import unresolved
 from gates.scene import Scene
 from gates.unique_names import clashes
 from maestro.documents import Document
+from maestro.documents.flag import Flag
 from maestro.findings import Edit, Finding, Fix, GateResult, Rule, Skipped, result_of
 
 ID = "flags"

@@ -7,20 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from gates.document_index import DocumentIndex
+from gates.owners import OwnerBook
 from maestro.change import ChangeSet
 from maestro.config import Config
+from maestro.errors import MaestroError, ToolFailure
+from maestro.findings import Finding
 from maestro.patterns import compile_patterns
 from maestro.repository import Snapshot
 
-from gates.document_index import DocumentIndex
-from gates.owners import OwnerBook
-from maestro.errors import MaestroError, ToolFailure
-from maestro.findings import Finding
-
 if TYPE_CHECKING:
-    from maestro.documents.json_value import Json
-
     from gates.approvals import Approval
+    from maestro.documents.json_value import Json
     from policy.decide import Decision
     from policy.pack import Pack, Packs
 
