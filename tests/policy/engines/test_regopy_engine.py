@@ -107,6 +107,13 @@ def test_memory_is_limited() -> None:
     assert kinds(answers) == [None, "memory", None]
 
 
+def test_the_memory_of_whoever_asks_is_not_the_workers() -> None:
+    ours = bytearray(400 << 20)  # Linux hands the high-water mark of this process on to those it starts
+    ours[::4096] = b"x" * len(ours[::4096])
+    rego = "package t\nimport rego.v1\nx := input.n\n"
+    assert kinds(ask(rego, [{"n": 3}], "x", limits=RegopyLimits(memory=300 << 20))) == [None]
+
+
 def test_after_many_crashes_the_rest_is_not_asked() -> None:
     rego = 'package t\nimport rego.v1\nx if regex.match("^(a+)+$", input.s)\n'
     limits = RegopyLimits(seconds=0.5, crashes=2)

@@ -277,7 +277,7 @@ class TestLocalDriver(DriverContract):
         assert self.execute(executions, session=3) == endings
 
     def test_an_unknown_outcome_is_tried_again_where_that_does_no_harm(self) -> None:
-        script = f"echo x >> {self.marks}/n; sleep 0.3"
+        script = f"echo x >> {self.marks}/n; sleep 1.5"
         self.kill_all(script, 1, attempts=2, idempotent=True)
         task = Task("Manifest/a", ("sh", "-c", script), attempts=2, idempotent=True)
         (ending,) = self.execute(list(executions_of(RUN, task, 1)), session=2).values()
