@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates.checking import Checked, add_selection_arguments, check, exit_code, opened
+from gates.delivery import deliver
 from maestro.errors import ToolFailure, UsageError
 from maestro.report.model import Report
 from maestro.world import World
@@ -117,20 +118,13 @@ def _render(name: str, report: Report, read: _Read, *, colour: bool, quiet: bool
 
 
 def _write(world: World, name: str, file: Path | None, report: Report, read: _Read, *, quiet: bool) -> None:
-    # What a person reads goes to standard error, so that a machine format has standard output to itself.
-    stream = world.stderr if name == "terminal" else world.stdout
-    colour = file is None and world.colour(stream)
-    text = _render(name, report, read, colour=colour, quiet=quiet)
-    if file is None:
-        stream.write(text)
-        return
-    # GitHub's step summary belongs to every command of the step.
-    mode = "a" if str(file) == world.environ.get("GITHUB_STEP_SUMMARY") else "w"
-    try:
-        with (world.cwd / file).open(mode, encoding="utf-8") as out:
-            out.write(text)
-    except OSError as error:
-        raise ToolFailure(f"the {name} report could not be written: {error.strerror}", where=str(file)) from error
+    deliver(
+        f"{name} report",
+        file,
+        world,
+        lambda colour: _render(name, report, read, colour=colour, quiet=quiet),
+        for_people=name == "terminal",
+    )
 
 
 def _attest(file: Path, world: World, checked: Checked, signer: Signer) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from gates.assemble import assemble
 from gates.checking import Judge
 from gates.decision_diff import Recordings, changed_pairs, comparable, decision_diff
+from gates.delivery import deliver
 from gates.scene import Scene
 from maestro.change import open_change
-from maestro.errors import SelectionError, ToolFailure, UsageError
+from maestro.errors import SelectionError, UsageError
 from maestro.github_event import read_event
 from maestro.progress import Progress, wanted
 from maestro.repository import Repository
@@ -126,16 +127,6 @@ def _render(name: str, diff: PolicyDiff, *, colour: bool) -> str:
 
 
 def _write(world: World, name: str, file: Path | None, diff: PolicyDiff) -> None:
-    # What a person reads goes to standard error, so that a machine format has standard output to itself.
-    stream = world.stderr if name == "terminal" else world.stdout
-    text = _render(name, diff, colour=file is None and world.colour(stream))
-    if file is None:
-        stream.write(text)
-        return
-    # GitHub's step summary belongs to every command of the step.
-    mode = "a" if str(file) == world.environ.get("GITHUB_STEP_SUMMARY") else "w"
-    try:
-        with (world.cwd / file).open(mode, encoding="utf-8") as out:
-            out.write(text)
-    except OSError as error:
-        raise ToolFailure(f"the {name} page could not be written: {error.strerror}", where=str(file)) from error
+    deliver(
+        f"{name} page", file, world, lambda colour: _render(name, diff, colour=colour), for_people=name == "terminal"
+    )
