@@ -12,7 +12,7 @@ from gates.decision_diff import Recordings, changed_pairs, comparable, decision_
 from gates.delivery import deliver
 from gates.scene import Scene
 from maestro.change import open_change
-from maestro.errors import SelectionError, UsageError
+from maestro.errors import SelectionError, ToolFailure, UsageError
 from maestro.github_event import read_event
 from maestro.progress import Progress, wanted
 from maestro.repository import Repository
@@ -76,8 +76,14 @@ def run(arguments: argparse.Namespace, world: World) -> int:
                 engine=lambda: judge.engine.version if judge.engine else None,
                 started=progress.step,
             )
+    failures: list[ToolFailure] = []
     for name, file in formats:
-        _write(world, name, file, diff)
+        try:
+            _write(world, name, file, diff)
+        except ToolFailure as error:  # the other pages are wanted all the same
+            failures.append(error)
+    if failures:
+        raise failures[0]
     return 0
 
 

@@ -419,3 +419,12 @@ def test_recorded_inputs_are_not_kept(tmp_path: Path) -> None:
         tracemalloc.stop()
     # All inputs together are 40 MB; a batch is 8 MB, and a digest of each stays.
     assert peak < 20 << 20
+
+
+def test_one_page_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path) -> None:
+    from tests.gates.governed import governed, maestro
+
+    repo = governed(tmp_path / "r")
+    answer = maestro(repo, "policy", "diff", "--format", "markdown=missing/x.md", "--format", "json=diff.json")
+    assert (answer.code, "missing/x.md" in answer.err) == (1, True)
+    assert (repo.path / "diff.json").exists()
