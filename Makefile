@@ -23,12 +23,14 @@ help:  ## this list
 .PHONY: setup
 setup: $(STAMP)  ## the virtual environment, from the lock
 
-# The lock is the only source of what is installed; the project itself is linked, built by the locked backend.
+# The lock is the only source of what is installed: nothing is resolved, so what is published later changes nothing.
+# The project itself is linked, built by the locked backend.
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Maestro needs Python 3.11 or later: make PYTHON=python3.11 …")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	touch $@
 
 .PHONY: demo

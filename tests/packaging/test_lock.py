@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.support.tools import ROOT
 
@@ -62,3 +63,27 @@ def test_a_lock_has_hashes_and_no_machine_in_it(lock: Path) -> None:
     assert entries
     assert not [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry]
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links|file://|(?<![\w.])/(\w+/)+", text)
+
+
+INSTALLS = ("Makefile", ".ci/run", ".github/actions/check/install")
+
+
+def test_installing_from_a_lock_resolves_nothing() -> None:
+    """A resolver looks at what the index has today: a release made after the lock stopped an old pip."""
+    for name in INSTALLS:
+        lines = [line for line in (ROOT / name).read_text().splitlines() if "--require-hashes" in line]
+        assert lines and all("--no-deps" in line for line in lines), name
+
+
+@pytest.mark.parametrize("lock", ["runtime.txt", "dev.txt"])
+def test_a_lock_holds_whatever_its_packages_require(lock: str) -> None:
+    have = locked(lock)
+    missing = {}
+    for name in have:
+        for line in metadata.requires(name) or ():
+            needed = Requirement(line)
+            applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
+            version = have.get(normal(needed.name))
+            if applies and (version is None or not needed.specifier.contains(version, True)):
+                missing[name] = line
+    assert not missing

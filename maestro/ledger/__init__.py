@@ -1,0 +1,1 @@
+"""The ledger: an append-only log of evidence, over any store with a conditional write."""
