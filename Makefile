@@ -39,7 +39,7 @@ demo: $(STAMP)  ## the main job, on the example repository, with the embedded en
 
 .PHONY: test
 test: lint  ## lint, types, floors and every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 .PHONY: lint
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
