@@ -80,7 +80,7 @@ def test_without_anything_it_says_how_to_get_it(doctor: Doctor) -> None:
     assert code == 0
     assert "conftest is not on PATH" in said["! conftest"]
     assert said["engine"].startswith("regopy ")
-    assert "only packs proven" in said["engine"]
+    assert "only packs that policy/parity.lock names" in said["engine"]
     assert said["cosign"].startswith("not installed; ")
     assert "is not in a git repository" in said["! repository"]
     assert text.endswith("\nready to judge\n")
