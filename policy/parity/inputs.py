@@ -239,8 +239,10 @@ def changed(whole: Any, place: _Place, other: Any = None, *, remove: bool = Fals
     """A copy of ``whole`` in which ``place`` is ``other``, or gone. Members that are missing on the way are made."""
     if not place:
         return other
-    copy: Any = list(whole) if isinstance(whole, list) else dict(whole) if isinstance(whole, dict) else {}
     key: Any = place[0]
+    copy: Any = dict(whole) if isinstance(whole, dict) else {}
+    if isinstance(whole, list) and isinstance(key, int):
+        copy = list(whole)
     if remove and len(place) == 1:
         del copy[key]
     else:
