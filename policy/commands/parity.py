@@ -186,7 +186,8 @@ def as_text(made: Lock, entries: Mapping[str, Entry]) -> str:
     for name, entry in entries.items():
         word = "alike" if entry.alike else "NOT ALIKE"
         counts = f"{entry.asked} inputs: {entry.equal} equal, {entry.refused} refused by regopy"
-        lines.append(f"{visible(name):<{width}}  {word:<9}  {counts}; {entry.reached} of {entry.bodies} bodies reached")
+        bodies = f"; {entry.reached} of {entry.bodies} bodies reached" if entry.bodies else ""
+        lines.append(f"{visible(name):<{width}}  {word:<9}  {counts}{bodies}")
         if entry.why is not None:
             lines.append(f"{'':<{width}}  {visible(entry.why)}")
             lines += [f"{'':<{width}}  {visible(example)}"] if (example := shown(entry)) else []

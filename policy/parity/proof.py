@@ -16,6 +16,7 @@ from policy.engines.proven import program_digest, regopy_version
 from policy.pack import Files, Pack
 from policy.parity.inputs import METHOD, digest_of, inputs_of
 from policy.parity.lock import Entry, Lock
+from policy.preflight.program import Objection, read
 
 _ENDED = ("timeout", "memory", "crash", "missing")
 """Errors of an engine that are neither its answer nor its refusal."""
@@ -40,6 +41,11 @@ def prove(files: Files, pack: Pack, conftest: ConftestEngine, regopy: Engine, al
     found = _Found(inputs=digest_of(inputs), asked=len(inputs), program=program_digest(program))
     if not inputs:
         return found.entry(NO_FIXTURES)
+    readable = read(program) if program.rego_version == "v1" else None
+    if isinstance(readable, Objection):
+        found.refused = len(inputs)
+        place = "" if pack.path == "." else f"{pack.path}/"
+        return found.entry(f"regopy is not proven to read this as OPA does: {place}{readable}")
     both = BothEngines(conftest, _Halves(regopy))
     answers = both.ask(program, asked)
     different = [index for index, pair in enumerate(answers) if _differs(program, *pair)]
@@ -110,8 +116,9 @@ def _differs(program: Program, left: Answer, right: Answer) -> bool:
     """A wrong value, an error that regopy missed, or an end by a limit on one side only."""
     if disputed(program, left, right) is not None:
         return True
-    ended = [isinstance(one, Broken) and one.kind in _ENDED for one in (left, right)]
-    return ended[0] != ended[1] or (isinstance(left, Broken) and isinstance(right, Values))
+    if isinstance(right, Values):
+        return isinstance(left, Broken)
+    return right.kind in _ENDED and not (isinstance(left, Broken) and left.kind in _ENDED)
 
 
 def _shown(
