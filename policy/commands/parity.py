@@ -40,6 +40,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         SelectionError: there is no such pack, or none at all.
         ToolFailure: there is no conftest to ask, or a pack cannot be read.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from maestro.config import CONFIG_PATH, load_config
     from policy.engines.choose import trusted_conftest, unlocked_regopy
     from policy.folder import Folder
@@ -61,10 +63,12 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     packs = _selected(loaded.packs, arguments.pack)
     conftest, regopy = trusted_conftest(world.environ), unlocked_regopy()
     entries: dict[str, Entry] = {}
-    with Progress(world.stderr, enabled=wanted(world.stderr, world.environ, quiet=False)) as progress:
+    enabled = wanted(world.stderr, world.environ, quiet=False)
+    with Progress(world.stderr, enabled=enabled) as progress, ThreadPoolExecutor(max_workers=2) as pool:
+        asked = pool.map(lambda pack: prove(folder, pack, conftest, regopy), packs)
         for pack in packs:
             progress.step(f"asking both engines: {pack.name}")
-            entries[pack.name] = prove(folder, pack, conftest, regopy)
+            entries[pack.name] = next(asked)
     there = lock_at(folder)
     made = new_lock(conftest, entries)
     if arguments.pack:

@@ -38,6 +38,7 @@ _OTHERS: tuple[Any, ...] = (True, 7, "x", ["x"], {"x": "y"})
 _NON_ASCII = ("\u00e9", "\u4f60\u597d", "a\u0301")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST_CONSTANTS = 24
+_GONE = object()
 _LONGEST_CONSTANT = 60
 
 
@@ -88,19 +89,24 @@ def derived(fixtures: Sequence[Any], modules: Mapping[str, bytes]) -> list[Any]:
     originals = list(known.values())
     references, constants = input_paths(modules), constants_of(modules)
     ranks: Counter[tuple[_Place, str]] = Counter()
-    found: list[tuple[int, bytes, Any]] = []
+    planned: list[tuple[int, Any, _Place, Any]] = []
     for value in originals:
         for place in _places(value, references):
-            for kind, changed in _changes(value, place, constants):
-                written = _written(changed)
-                if written is None or written in known:
-                    continue
-                known[written] = changed
-                key = tuple("*" if isinstance(part, int) else part for part in place), kind
-                found.append((ranks[key], written, changed))
-                ranks[key] += 1
-    found.sort(key=lambda one: one[0])
-    return originals + [changed for _, _, changed in found[: max(0, MOST - len(originals))]]
+            general = tuple("*" if isinstance(part, int) else part for part in place)
+            for kind, other in _instead(value, place, constants):
+                planned.append((ranks[general, kind], value, place, other))
+                ranks[general, kind] += 1
+    planned.sort(key=lambda one: one[0])
+    out = list(originals)
+    for _, value, place, other in planned:
+        if len(out) >= MOST:
+            break
+        made = changed(value, place, remove=True) if other is _GONE else changed(value, place, other)
+        written = _written(made)
+        if written is not None and written not in known:
+            known[written] = made
+            out.append(made)
+    return out
 
 
 def constants_of(modules: Mapping[str, bytes]) -> Constants:
@@ -163,22 +169,16 @@ def _at(value: Any, place: Sequence[str | int]) -> Any:  # noqa: ANN401
     return value
 
 
-def _changes(whole: Any, place: _Place, constants: Constants) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    """``whole`` with ``place`` changed, each with the kind of change."""
-    there = True
+def _instead(whole: Any, place: _Place, constants: Constants) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """What to put at ``place``, each with the kind of change; ``_GONE`` for nothing at all."""
     value = whole
     for part in place:
         if isinstance(value, dict) and part not in value:
-            there = False
+            value = _GONE
             break
         value = value[part]
-    if there and place:
-        yield "absent", changed(whole, place, remove=True)
-    for kind, other in _instead(value if there else None, constants):
-        yield kind, changed(whole, place, other)
-
-
-def _instead(value: Any, constants: Constants) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    if place and value is not _GONE:
+        yield "absent", _GONE
     yield "null", None
     for number, other in enumerate(_OTHERS):
         yield f"another type {number}", other
@@ -209,7 +209,7 @@ def _instead(value: Any, constants: Constants) -> Iterator[tuple[str, Any]]:  # 
     elif isinstance(value, dict):
         yield "one member", dict(list(value.items())[:1])
         yield "one more", {**value, "x": None}
-    if value is None:
+    if value is None or value is _GONE:
         for near in _near(constants.numbers):
             yield f"boundary {near}", near
         for text in constants.texts:

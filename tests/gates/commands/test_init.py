@@ -78,7 +78,7 @@ def test_a_full_repository_keeps_every_byte(tmp_path: Path, snapshot: SnapshotAs
     assert out == snapshot(name="said")
     assert after["maestro.yaml"].decode() == snapshot(name="maestro.yaml")
     added = {name for name in set(after) - set(before) if not name.startswith("maestro/packs/")}
-    assert added == {"maestro.yaml", ".github/workflows/maestro.yml"}
+    assert added == {"maestro.yaml", ".github/workflows/maestro.yml", "policy/parity.lock"}
     assert {"maestro/packs/flags/flags.rego", "maestro/packs/images/images.rego"} <= set(after)
     assert not [name for name in after if "fixtures" in name or (name.endswith("_test.rego") and name not in before)]
 
