@@ -17,7 +17,8 @@ from policy.engines.conftest_engine import ConftestEngine
 from policy.engines.engine import UNDEFINED, Answer, Broken, Program, Values
 from policy.engines.known_bad import KNOWN_BAD, KnownBad, known_bad, version_of
 from policy.engines.locked_engine import LockedEngine
-from policy.parity.lock import ABSENT, Lock
+from policy.engines.proven import program_digest, regopy_version
+from policy.parity.lock import ABSENT, Entry, Lock
 from tests.policy.engines.conftest_here import conftest_engine, fake_conftest, program
 from tests.support.tools import tool
 
@@ -157,3 +158,25 @@ def test_equality_of_json() -> None:
     assert same({"a": [1, None]}, {"a": [1.0, None]})
     for one, other in (([], {}), ([1], [1, 2]), ({"a": 1}, {"b": 1}), (0, False), ("1", 1), (None, False)):
         assert not same(one, other)
+
+
+def test_regopy_alone_judges_what_the_lock_names(tmp_path: Path) -> None:
+    asked = program("package t\nimport rego.v1\ndeny contains 1 if input.a\n", "deny")
+    entry = Entry(program_digest(asked), True, "sha256:" + "0" * 64, 1, 1, 0, 1, 1)
+    engine = choose("auto", path_of(tmp_path), lambda: Lock("1.22.2", regopy_version(), 1, {"t": entry}))
+    assert engine.evaluate(asked, [{"a": 1}, {}]) == [Values(([1],)), Values(([],))]
+    [beyond] = engine.evaluate(asked, [{"a": "\u00e9"}])
+    assert isinstance(beyond, Broken) and beyond.kind == "unsupported", "inputs beyond the proven class are refused"
+    [other] = engine.evaluate(program("package t\ndeny := 1\n", "deny"), [{}])
+    assert isinstance(other, Broken) and other.kind == "unsupported"
+    assert "maestro policy parity --write" in str(other.remedy) and "install conftest: " in str(other.remedy)
+
+
+def test_the_lock_is_not_read_where_conftest_judges() -> None:
+    def never() -> Lock:
+        raise AssertionError
+
+    environ = path_of(Path(tool("conftest")).parent)
+    for choice in ("auto", "conftest", "both"):
+        [answer] = choose(choice, environ, never).evaluate(program("package t\nx := 1\n", "x"), [{}])
+        assert answer == Values((1,))
