@@ -38,7 +38,8 @@ def prove(files: Files, pack: Pack, conftest: ConftestEngine, regopy: Engine, al
     """
     inputs = inputs_of(files, pack)
     program = pack.program()
-    asked = [*inputs, *also]
+    known = {canonical_json.dumps(value) for value in inputs}
+    asked = [*inputs, *(value for value in also if canonical_json.dumps(value) not in known)]
     found = _Found(inputs=digest_of(inputs), asked=len(inputs), program=program_digest(program))
     if not inputs:
         return found.entry(NO_FIXTURES)

@@ -52,7 +52,8 @@ def test_every_field_in_every_way() -> None:
     days = {str(value["spec"].get("until")) for value in found if isinstance(value.get("spec"), dict)}
     assert {"2026-11-29", "2026-12-01", "2026-02-30", "2026-11-30\u00e9"} <= days
     names = [value.get("names") for value in found]
-    for wanted in ([], [{}], [{"text": "bad"}], [{"text": "good"}] * 2, None, "x"):
+    others: tuple[Any, ...] = ([], [{}], [{"text": "bad"}], [{"text": "good"}] * 2, None, "x")
+    for wanted in others:
         assert wanted in names, wanted
 
 
