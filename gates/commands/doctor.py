@@ -232,7 +232,7 @@ def deciding_paths(config: Config, packs: tuple[Pack, ...], where: str) -> dict[
     """Everything that decides, as it is called, to a path that stands for it: in a folder, a file to be added."""
     folders = [".github/workflows/", *(f"{pack.path}/" for pack in packs)]
     folders += [pattern.split("*")[0] for pattern in config.documents if "waivers" in pattern]
-    files = [where, "maestro.yaml", ".github/workflows/maestro.yml", config.allowed_signers]
+    files = [where, "maestro.yaml", ".github/workflows/maestro.yml", config.allowed_signers, LOCK_PATH]
     return {file: file for file in files} | {folder: f"{folder}another.yaml" for folder in folders}
 
 

@@ -21,7 +21,6 @@ from maestro import canonical_json
 from maestro.config import CONFIG_PATH, load_config
 from policy.diff.fixtures import fixture_inputs
 from policy.diff.references import input_paths, looked_at
-from policy.engines.proven import program_digest
 from policy.folder import Folder
 from policy.pack import Files, Pack, load_packs
 from policy.rego_text import read_text
@@ -53,12 +52,11 @@ class Constants:
 def inputs_of(files: Files, pack: Pack) -> list[Any]:
     """Everything that is asked about a pack, each input once; empty without fixtures.
 
-    A pack that came with this tool is copied without its fixtures; as long as it is as it came, they are ours.
+    A pack that came with this tool is copied without its fixtures; until it has some of its own, ours are asked about.
     """
     fixtures = fixture_inputs(files, pack)[0]
     if not fixtures:
-        digest = program_digest(pack.program())
-        ours = next((one for one in shipped_packs() if program_digest(one.program()) == digest), None)
+        ours = next((one for one in shipped_packs() if one.name == pack.name), None)
         fixtures = fixture_inputs(shipped_files(), ours)[0] if ours is not None else []
     return derived([fixture.value for fixture in fixtures], pack.modules)
 

@@ -120,7 +120,7 @@ def test_what_is_no_json_is_left_out() -> None:
     assert found[0] == {"names": []}
 
 
-def test_a_shipped_pack_without_its_fixtures_has_ours_as_long_as_it_is_as_it_came() -> None:
+def test_a_shipped_pack_has_our_fixtures_until_it_has_its_own() -> None:
     pack = next(pack for pack in shipped_packs() if pack.name == "mc.images")
     ours = inputs_of(shipped_files(), pack)
     files = {f"policy/packs/images/{name}": source for name, source in pack.modules.items()}
@@ -128,5 +128,8 @@ def test_a_shipped_pack_without_its_fixtures_has_ours_as_long_as_it_is_as_it_cam
     assert inputs_of(MemoryFiles(files), copy) == ours
     commented = {name: source + b"# ours now\n" for name, source in files.items()}
     assert inputs_of(MemoryFiles(commented), load(commented).packs[0]) == ours
-    edited = {name: source + b"\nother := 1\n" for name, source in files.items()}
-    assert inputs_of(MemoryFiles(edited), load(edited).packs[0]) == []
+    own = files | {"policy/packs/images/fixtures/a.yaml": b"name: a\ninput: {manifest: 1}\nexpect: {deny: []}\n"}
+    found = inputs_of(MemoryFiles(own), load(own).packs[0])
+    assert found[0] == {"manifest": 1} and found != ours
+    renamed = {name: source.replace(b"package mc.images", b"package acme.images") for name, source in files.items()}
+    assert inputs_of(MemoryFiles(renamed), load(renamed).packs[0]) == []
