@@ -30,9 +30,11 @@ from maestro.world import World
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
+    from gates.scene import Prove, Scene
     from policy.decide import Decision
     from policy.engines.engine import Engine
-    from policy.pack import Pack
+    from policy.pack import Files, Pack
+    from policy.parity.lock import Entry, Lock
 
 
 class Judge:
@@ -43,8 +45,21 @@ class Judge:
         self._environ = world.environ
         self._choosing: threading.Thread | None = None
         self._chosen: Engine | Exception | None = None
+        self._lock: Lock | None = None
+        self._lock_files: Files | None = None
         self.engine: Engine | None = None
         """The one that was asked something."""
+
+    def believe_lock_of(self, scene: Scene) -> None:
+        """From where ``policy/parity.lock`` is read, should regopy judge alone; until this is said, from nowhere."""
+        self._lock_files = scene.lock_snapshot
+
+    def _read_lock(self) -> Lock:
+        from policy.parity.lock import ABSENT, lock_at
+
+        if self._lock is None:
+            self._lock = ABSENT if self._lock_files is None else lock_at(self._lock_files)
+        return self._lock
 
     def get_ready(self) -> None:
         """Look for the engine while git is asked: conftest takes as long to say its version as to judge."""
@@ -75,9 +90,21 @@ class Judge:
         from policy.engines.choose import choose
 
         try:
-            self._chosen = choose(self._asked, self._environ)
+            self._chosen = choose(self._asked, self._environ, self._read_lock)
         except Exception as error:  # belongs to whoever asks
             self._chosen = error
+
+
+def prover(world: World) -> Prove:
+    """Asks both engines about a pack, whichever was chosen to judge."""
+
+    def prove(files: Files, pack: Pack, also: Sequence[Any]) -> Entry:
+        from policy.engines.choose import trusted_conftest, unlocked_regopy
+        from policy.parity import proof
+
+        return proof.prove(files, pack, trusted_conftest(world.environ), unlocked_regopy(), also)
+
+    return prove
 
 
 @dataclass(frozen=True)
@@ -140,8 +167,10 @@ def check(
         approvals=_approvals(world, change),
         gate_ids=tuple(gate.ID for gate in gates),
         extra_inputs=tuple(_extra_input(world, text) for text in arguments.input),
+        prove=prover(world),
     )
     scene = assembled.scene
+    judge.believe_lock_of(scene)
     enabled = wanted(world.stderr, world.environ, quiet=quiet)
     with Progress(world.stderr, enabled=enabled) as progress:
         verdicts = run_gates(

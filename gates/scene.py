@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from gates.approvals import Approval
     from maestro.documents.json_value import Json
     from policy.decide import Decision
-    from policy.pack import Pack, Packs
+    from policy.pack import Files, Pack, Packs
+    from policy.parity.lock import Entry
 
 
 class CouldNotJudge(ToolFailure):
@@ -48,6 +49,9 @@ class ExtraInput:
 
 Decide = Callable[["Pack", Sequence["Json"]], "list[Decision]"]
 """``policy.decide.decide`` bound to the engine in use."""
+
+Prove = Callable[["Files", "Pack", "Sequence[Json]"], "Entry"]
+"""``policy.parity.proof.prove`` bound to both engines; raises ToolFailure where there are not two."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,13 @@ class Scene:
     extra_inputs: tuple[ExtraInput, ...] = ()
     only_packs: frozenset[str] | None = field(default=None)
     """Pack names to ask, when not all of them are wanted again."""
+    prove: Prove | None = None
+    """None where nothing is proved, only shown."""
+
+    @property
+    def lock_snapshot(self) -> Snapshot:
+        """Where ``policy/parity.lock`` is believed: never at the head, unless nothing decides before the merge."""
+        return self.change.head if self.change.preview else self.change.policy
 
     @property
     def today(self) -> dt.date:

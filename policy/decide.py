@@ -7,6 +7,7 @@ no set) is an error here: a pack that meant to deny must not be taken for one th
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,13 @@ from typing import Any
 
 from maestro import canonical_json
 from maestro.findings import Mode
-from policy.engines.engine import UNDEFINED, Answer, Broken, BrokenKind, Engine
+from policy.engines.engine import UNDEFINED, Answer, Broken, BrokenKind, Disagreement, Engine
 from policy.pack import Pack, PackRule
+from policy.pack_rules import ENGINES_DISAGREE
 
 _RULE_MEMBER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
+_LONGEST = 500
+"""Characters of an answer or input in a message; the report in JSON has all of it."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,15 @@ class Decision:
     remedy: str | None = None
     passes: int = 0
     excepted: tuple[str, ...] = ()
+    disagreement: Disagreement | None = None
+    """Two engines were asked and answered differently: a deny of its own kind, told by a reason."""
+
+    @property
+    def no_answer(self) -> str | None:
+        """Why there is nothing to go by, or None: an error, or answers that contradict each other."""
+        if self.disagreement is not None:
+            return self.reasons[0].message
+        return self.error
 
 
 def decide(pack: Pack, inputs: Sequence[Any], engine: Engine) -> list[Decision]:
@@ -86,7 +99,11 @@ def _decision(pack: Pack, value: Any, answer: Answer, engine: str) -> Decision: 
     except ValueError as error:
         digest = ""
         outcome.errors.append(f"the input is not JSON: {error}")
-    if isinstance(answer, Broken):
+    disagreement = None
+    if isinstance(answer, Broken) and answer.seen is not None:
+        disagreement = answer.seen
+        outcome.reasons.append(_disagree(answer, answer.seen))
+    elif isinstance(answer, Broken):
         outcome.errors.append(answer.message)
         remedy = answer.remedy
     else:
@@ -107,7 +124,20 @@ def _decision(pack: Pack, value: Any, answer: Answer, engine: str) -> Decision: 
         remedy=remedy,
         passes=outcome.passes,
         excepted=tuple(outcome.excepted),
+        disagreement=disagreement,
     )
+
+
+def _disagree(answer: Broken, seen: Disagreement) -> Reason:
+    """A deny whatever the pack's mode: nobody knows what the pack says."""
+    said = "; ".join(f"{engine}: {_short(value)}" for engine, value in seen.answers.items())
+    message = f"{answer.message} ({said}); the smallest input that shows it: {_short(seen.smallest)}"
+    return Reason(ENGINES_DISAGREE.id, "enforce", message, answer.remedy)
+
+
+def _short(value: Any) -> str:  # noqa: ANN401
+    text = json.dumps(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _read(pack: Pack, judged: Any, values: dict[str, Any], outcome: _Outcome) -> None:  # noqa: ANN401

@@ -81,6 +81,11 @@ DATA = Rule(
     "A pack's data files are YAML or JSON objects that do not contradict each other",
     "correct the file, or the `data` of the entry in maestro.yaml",
 )
+ENGINES_DISAGREE = Rule(
+    "mc.policy/engines_disagree",
+    "Two engines that are asked the same answer the same",
+    "look at the smallest input, find out which engine is wrong, and write the rule in another way",
+)
 
 RULES = (
     NO_PACK,
@@ -98,4 +103,5 @@ RULES = (
     FILE_NAME,
     NO_MATCH,
     DATA,
+    ENGINES_DISAGREE,
 )

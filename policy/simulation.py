@@ -82,7 +82,8 @@ def allowed(outcomes: Sequence[Outcome]) -> bool:
 
 
 def as_json(outcomes: Sequence[Outcome]) -> str:
-    """The interface's shape; ``error`` stands in a decision only when there is no trustworthy answer."""
+    """The interface's shape; ``error`` stands in a decision only when there is no trustworthy answer, and
+    ``disagreement`` only where two engines contradict each other."""
     report = {
         "schema": SCHEMA,
         "allow": allowed(outcomes),
@@ -107,6 +108,13 @@ def _decision(decision: Decision) -> dict[str, Any]:
     }
     if decision.error is not None:
         out["error"] = decision.error
+    if decision.disagreement is not None:
+        seen = decision.disagreement
+        out["disagreement"] = {
+            "entrypoint": seen.entrypoint,
+            "answers": dict(seen.answers),
+            "smallest_input": seen.smallest,
+        }
     return out
 
 

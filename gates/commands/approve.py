@@ -108,6 +108,7 @@ def _governed(change: ChangeSet, world: World) -> tuple[list[GovernedChange], Ap
     """What would decide otherwise, who may approve it, and (when asked) what that does to decisions."""
     judge = Judge("auto", world)
     scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=()).scene
+    judge.believe_lock_of(scene)
     if scene.change.preview:
         return [], approvers_at(change.policy, 1), list
     needed = scene.settings.config.approvals

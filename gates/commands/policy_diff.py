@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         change = open_change(repository, select(options, world.environ, read_event(world.environ)))
         judge = Judge(arguments.engine, world)
         scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=()).scene
+        judge.believe_lock_of(scene)
         _refuse(scene, arguments.pack)
         with Progress(world.stderr, enabled=wanted(world.stderr, world.environ, quiet=False)) as progress:
             diff = decision_diff(

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -146,8 +147,9 @@ def _prepare(
         return None
     require_unchanged(merged, documents)
     from policy.engines.choose import choose
+    from policy.parity.lock import lock_at
 
-    engine = choose(arguments.engine, world.environ)
+    engine = choose(arguments.engine, world.environ, cache(lambda: lock_at(merged.settings.snapshot)))
     in_spite = arguments.break_glass is not None
     planned = [_plan(document, merged, engine, world, in_spite=in_spite) for document in documents]
     if arguments.dry_run:

@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,6 +17,7 @@ from policy.folder import Folder, read_regular
 if TYPE_CHECKING:
     from maestro.config import Config
     from policy.pack import Pack, Packs
+    from policy.parity.lock import Lock
     from policy.simulation import Subject
 
 CONFIG = "maestro.yaml"
@@ -84,7 +86,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             remedy="name one with --pack DIR, or let `packs` and their `match` in maestro.yaml cover it",
             where=str(arguments.manifest),
         )
-    engine = choose(arguments.engine, world.environ)
+    engine = choose(arguments.engine, world.environ, cache(lambda: _lock(folder)))
     outcomes = [
         Outcome(decision, pack.input == "placement-request")
         for pack, values in asked
@@ -97,6 +99,13 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     if any(outcome.decision.error is not None for outcome in outcomes):
         return 1
     return 0 if allowed(outcomes) else 10
+
+
+def _lock(folder: Folder) -> Lock:
+    """The folder's own; where nothing is governed, that of this tool, for the packs that came with it."""
+    from policy.parity.lock import LOCK_PATH, lock_at, shipped
+
+    return shipped() if not {CONFIG, LOCK_PATH} & folder.entries.keys() else lock_at(folder)
 
 
 def _config(folder: Folder) -> Config:

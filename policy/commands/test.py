@@ -6,6 +6,7 @@ import argparse
 import difflib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     from policy.folder import Folder
     from policy.pack import load_packs
     from policy.pack_check import check_pack
+    from policy.parity.lock import lock_at
 
     root = (world.cwd / (arguments.repo or ".")).resolve()
     if not root.is_dir():
@@ -61,7 +63,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         raise UsageError(f"there is no {CONFIG_PATH}", remedy="`maestro init` writes one", where=str(root))
     loaded = load_packs(folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)))
     packs, problems = _selected(loaded, arguments.pack)
-    engine = choose(arguments.engine, world.environ)
+    engine = choose(arguments.engine, world.environ, cache(lambda: lock_at(folder)))
     conftest, missing = _conftest(engine, world)
     with ThreadPoolExecutor(max_workers=2) as pool:
         checks = list(pool.map(lambda pack: check_pack(folder, pack, engine, conftest), packs))

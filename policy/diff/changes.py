@@ -69,7 +69,7 @@ def standing(decision: Decision | None) -> Standing:
     """What a decision comes to."""
     if decision is None:
         return "none"
-    if decision.error is not None:
+    if decision.no_answer is not None:
         return "error"
     modes = {reason.mode for reason in decision.reasons}
     return "deny" if "enforce" in modes else "warn" if "warn" in modes else "allow"
@@ -82,7 +82,7 @@ def changes(before: Decision | None, after: Decision | None) -> list[Change]:
         if was == now:
             return []
         broken = before if was == "error" else after
-        text = (broken.error or "") if broken is not None else ""
+        text = (broken.no_answer or "") if broken is not None else ""
         kind: Kind = "from-error" if was == "error" else "to-error"
         return [Change(kind, "", f"{_WORD[was]} → {_WORD[now]}", text)]
     old, new = _said(before), _said(after)
@@ -97,12 +97,13 @@ def loosens(before: Decision | None, after: Decision | None) -> bool:
     """Whether something that is denied would meet fewer rules that deny it, and no other one in their place.
 
     The last rule gone is deny→allow; but one of two may be waived, so losing either can let a document pass. What was
-    not answered because this engine may not judge it could have been a deny; a pack that broke denied nothing.
+    not answered because this engine may not judge it, or because two engines contradict each other, could have been a
+    deny; a pack that broke denied nothing.
     """
     if standing(after) == "error":
         return False
-    if before is not None and before.error is not None:
-        return before.error_kind == "unsupported"
+    if before is not None and before.no_answer is not None:
+        return before.error_kind in ("unsupported", "disagreement")
     old = {rule for rule, said in _said(before).items() if said.mode == "enforce"}
     new = {rule for rule, said in _said(after).items() if said.mode == "enforce"}
     return bool(old - new) and not new - old

@@ -110,8 +110,8 @@ class Tally:
         self._flows[standing(old), standing(new)] += 1
         if new is not None and new.error_kind in ("compile", "unsupported"):
             self._cannot_judge = new.error
-        if old is not None and new is not None and old.error and new.error:
-            self._unanswered = self._unanswered or new.error
+        if old is not None and new is not None and old.no_answer and new.no_answer:
+            self._unanswered = self._unanswered or new.no_answer
         before, after = rules_of(old), rules_of(new)
         self._spoke |= before | after
         found = changes(old, new)

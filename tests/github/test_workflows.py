@@ -23,6 +23,7 @@ def written(tmp_path: Path) -> Path:
         branch="release/it's-next",
         action="acme/conductor@0123456789abcdef0123456789abcdef01234567",
         version="0.1.0",
+        lock=b"",
         packs={},
         today=dt.date(2026, 3, 1),
     )

@@ -86,8 +86,11 @@ def test_positions_count_code_points() -> None:
 
 def test_comments_do_not_change_what_a_program_is() -> None:
     one = read_text('package a\nx := "# no" # yes\n').code_digest_text
-    assert one == 'package a\nx := "# no" \n'
+    assert one == 'package a\nx := "# no"\n'
     assert read_text('package a\nx := "# no" # other\n').code_digest_text == one
+    assert read_text('# first\n\npackage a\n\t# a line\n\n  \nx := "# no"\t\n\n').code_digest_text == one
+    assert read_text('package a x := "# no"\n').code_digest_text != one
+    assert read_text("package a\nx := `\n\n \n`\n").code_digest_text == "package a\nx := `\n\n \n`\n"
 
 
 @given(st.text(alphabet='ab_"`${}()[]#\\\n\r .:=deny contains if package METADATA\u00e9', max_size=80))
