@@ -38,8 +38,8 @@ class Assembled:
     notes: tuple[str, ...]
 
 
-def settings_at(snapshot: Snapshot) -> Settings:
-    """What decides at ``snapshot``.
+def settings_at(snapshot: Snapshot, *, day: dt.date) -> Settings:
+    """What decides at ``snapshot``, on ``day`` (UTC): rules harden on a date.
 
     Raises:
         UsageError: no maestro.yaml there, or it cannot be read.
@@ -48,7 +48,7 @@ def settings_at(snapshot: Snapshot) -> Settings:
         raise UsageError("there is no maestro.yaml", remedy="`maestro init` writes one, and edits no file of yours")
     config = load_config(CONFIG_FILE, snapshot.read(CONFIG_FILE))
     owners = OwnerBook.of(codeowners_of(snapshot).all_owners, config.owners)
-    return Settings(snapshot, config, owners, load_packs(snapshot, config))
+    return Settings(snapshot, config, owners, load_packs(snapshot, config).on(day))
 
 
 def assemble(
@@ -67,9 +67,10 @@ def assemble(
         SelectionError: the patterns match nothing in the whole repository, or an extra input names no pack.
     """
     notes: list[str] = []
+    day = now.astimezone(dt.UTC).date()
     head_settings: Settings | MaestroError
     try:
-        head_settings = settings_at(change.head)
+        head_settings = settings_at(change.head, day=day)
     except MaestroError as error:
         head_settings = error
     if CONFIG_FILE not in change.policy.entries:
@@ -78,7 +79,7 @@ def assemble(
         change = replace(change, preview=True)
         settings = head_settings
     else:
-        settings = _binding(change, head_settings, notes)
+        settings = _binding(change, head_settings, day, notes)
     scene = Scene(
         change=change,
         settings=settings,
@@ -103,9 +104,9 @@ def assemble(
     )
 
 
-def _binding(change: ChangeSet, head_settings: Settings | MaestroError, notes: list[str]) -> Settings:
+def _binding(change: ChangeSet, head_settings: Settings | MaestroError, day: dt.date, notes: list[str]) -> Settings:
     try:
-        return settings_at(change.policy)
+        return settings_at(change.policy, day=day)
     except MaestroError as error:
         # Only a change that repairs what decides, and nothing else, may be judged by what it brings itself;
         # governance still asks for its approval.

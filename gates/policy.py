@@ -181,6 +181,7 @@ def _findings(pack: Pack, judged: Judged, decision: Decision) -> Iterator[Findin
             mode=reason.mode,
             remedy=reason.remedy,
             owner=pack.owner,
+            hardens=reason.hardens,
             fix=_fix(judged, reason),
             # Without the place, repairing one object of a file would pay for breaking another.
             discriminator=" ".join(filter(None, (judged.place, _pointer(reason), reason.message))),

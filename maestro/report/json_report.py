@@ -8,6 +8,7 @@ from typing import Any
 from maestro.findings import Edit, Finding, Fix, Verdict
 from maestro.report.json_text import dump
 from maestro.report.model import Report, end_of
+from maestro.report.staged import hardening_json
 
 SCHEMA = "maestro-conductor/report/v1"
 
@@ -51,6 +52,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "fix": None if finding.fix is None else _fix(finding.fix),
         "existing": finding.existing,
         "waived_by": finding.waived_by,
+        "hardens": hardening_json(finding.hardens),
         "fingerprint": finding.fingerprint,
         "docs": finding.docs,
         "explain": f"maestro explain {finding.rule}",

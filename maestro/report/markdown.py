@@ -13,6 +13,7 @@ from typing import NamedTuple
 from maestro.findings import Finding
 from maestro.report.conclusion import PREVIEW, conclude, counted, gate_rows, tally
 from maestro.report.model import Entry, Report
+from maestro.report.staged import with_announcement
 from maestro.report.visible_text import shorten, visible, without_log_commands
 
 SUMMARY_LIMIT = 1024 * 1024
@@ -121,15 +122,15 @@ def _full(finding: Finding) -> Sequence[str]:
     fix = " (`maestro fix --write`)" if finding.fix is not None else ""
     todo = (cell(finding.remedy) if finding.remedy else "") + fix
     owner = f" of {cell(finding.owner)}" if finding.owner else ""
-    return _where(finding), cell(finding.message), todo, cell(finding.rule) + owner
+    return _where(finding), cell(with_announcement(finding)), todo, cell(finding.rule) + owner
 
 
 def _waived(finding: Finding) -> Sequence[str]:
-    return _where(finding), cell(finding.message), cell(finding.rule), cell(finding.waived_by or "")
+    return _where(finding), cell(with_announcement(finding)), cell(finding.rule), cell(finding.waived_by or "")
 
 
 def _existing(finding: Finding) -> Sequence[str]:
-    return _where(finding), cell(finding.message), cell(finding.rule)
+    return _where(finding), cell(with_announcement(finding)), cell(finding.rule)
 
 
 _FULL = _Kind(("where", "what", "to do", "rule"), _full)

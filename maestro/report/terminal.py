@@ -8,6 +8,7 @@ from maestro.findings import Finding, Location, Verdict
 from maestro.report.conclusion import PREVIEW, conclude, counted, gate_rows, tally
 from maestro.report.model import Report
 from maestro.report.source_line import ReadSource, Sources, excerpt
+from maestro.report.staged import announcement, with_announcement
 from maestro.report.visible_text import shorten, visible, visible_lines, without_log_commands
 
 FULL_WARNINGS = 20
@@ -167,12 +168,14 @@ def _place(finding: Finding) -> str:
 
 
 def _short(finding: Finding) -> str:
-    message = visible(shorten(finding.message, 160))
+    message = visible(shorten(with_announcement(finding), 160))
     by = f" (waiver {visible(finding.waived_by)})" if finding.waived_by is not None else ""
     return f"  {_place(finding)}  {visible(finding.rule)}  {message}{by}"
 
 
 def _advice(finding: Finding, *, explained: bool) -> Iterable[tuple[str, str]]:
+    if (then := announcement(finding)) is not None:
+        yield "staged", then
     if finding.remedy:
         yield "to do", finding.remedy
     if finding.fix is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import shlex
 from collections.abc import Sequence
@@ -68,14 +69,16 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     changes = _changes(world.cwd / arguments.inputs) if arguments.inputs else {}
     manifest = (world.cwd / arguments.manifest).absolute()
     subject = _subject(manifest.parent.resolve() / manifest.name, root)
-    packs = _packs(folder, config, [(world.cwd / name).resolve() for name in arguments.pack])
+    named = [(world.cwd / name).resolve() for name in arguments.pack]
+    now = world.now()
+    packs = [pack.on(now.astimezone(dt.UTC).date()) for pack in _packs(folder, config, named)]
     places = subject.kind == "Manifest" and any(pack.input == "placement-request" for pack in packs)
     pools = _pools(folder, config) if places else []
 
     asked = [
         (pack, [overridden(value, changes) if changes else value for value in values])
         for pack in packs
-        if (values := inputs_of(pack, subject, pools, world.now(), named=bool(arguments.pack)))
+        if (values := inputs_of(pack, subject, pools, now, named=bool(arguments.pack)))
     ]
     if not asked:
         what = f"a {subject.kind}" if subject.kind else "such a file"
