@@ -6,6 +6,7 @@ import argparse
 import datetime as dt
 import json
 import shlex
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -48,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository around it: packs, pools (default: .)")
     parser.add_argument("--engine", choices=("auto", "conftest", "regopy", "both"), default="auto")
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    parser.add_argument(
+        "--metrics", metavar="FILE", type=Path, help="write what was decided as OpenMetrics, in one step"
+    )
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -57,8 +61,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         UsageError: the file, the inputs or maestro.yaml cannot be used.
         ToolFailure: nothing judges such a file, or a pack that should cannot.
     """
+    from maestro.metrics import write
     from policy.decide import decide
     from policy.engines.choose import choose
+    from policy.metrics import PolicyMetrics
     from policy.simulation import Outcome, allowed, as_json, as_text, inputs_of, overridden
 
     root = (world.cwd / (arguments.repo or ".")).resolve()
@@ -88,15 +94,19 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             where=str(arguments.manifest),
         )
     engine = choose(arguments.engine, world.environ)
-    outcomes = [
-        Outcome(decision, pack.input == "placement-request")
-        for pack, values in asked
-        for decision in decide(pack, values, engine)
-    ]
+    outcomes = []
+    metrics = PolicyMetrics()
+    for pack, values in asked:
+        begin = time.perf_counter()
+        decisions = decide(pack, values, engine)
+        metrics.add(decisions, time.perf_counter() - begin)
+        outcomes += [Outcome(decision, pack.input == "placement-request") for decision in decisions]
     if arguments.format == "json":
         world.stdout.write(as_json(outcomes))
     else:
         world.stderr.write(as_text(outcomes, colour=world.colour(world.stderr)))
+    if arguments.metrics is not None:
+        write(world.cwd / arguments.metrics, metrics.text())
     if any(outcome.decision.error is not None for outcome in outcomes):
         return 1
     return 0 if allowed(outcomes) else 10
