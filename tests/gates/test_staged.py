@@ -128,7 +128,7 @@ def test_a_day_that_is_none_at_the_target_lets_nothing_pass(tmp_path: Path) -> N
     repo = staged(tmp_path / "r", "effective_on: soon")
     repo.write("manifests/nightly.yaml", MANIFEST)
     answer = checked(repo)
-    assert answer.code == 1
+    assert answer.code == 10
     assert f"{PATH}:4: effective_on is 'soon'" in answer.reason("policy")
 
 
