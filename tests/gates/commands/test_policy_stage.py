@@ -13,7 +13,7 @@ from policy.recorded_decision import RecordedDecision, RecordedReason
 from policy.recorded_json import to_line
 from tests.gates.governed import MANIFEST, Answer, maestro
 from tests.gates.test_staged import PACK, PATH, staged
-from tests.policy.memory_files import pack_of
+from tests.policy.memory_files import load, pack_of
 from tests.support.git_repo import GitRepo
 from tests.support.tools import tool
 
@@ -28,7 +28,7 @@ def decision(source: str, mode: str, day: int, **changes: object) -> RecordedDec
         commit="1" * 40,
         policy_revision="2" * 40,
         pack="acme.timeouts",
-        pack_digest=pack_of(source).digest,
+        pack_digest=load({PATH: source}).packs[0].digest,
         mode=mode,
         engine="conftest",
         subject=f"Manifest/job-{day % 13}",
@@ -159,15 +159,15 @@ def test_a_mode_in_maestro_yaml_is_edited_there(tmp_path: Path) -> None:
         "  - {path: policy/conftest, namespace: main, mode: shadow, match: ['k8s/**']}  # theirs\n"
     )
     source = 'package main\n\ndeny_x contains "x" if input.x\n'
-    repo = staged(tmp_path / "r", "", {"maestro.yaml": settings, "policy/conftest/x.rego": source})
-    packs = "[{path: policy/packs/p, namespace: main}]"
-    digest = pack_of(source, packs).digest
-    del packs
+    repo = staged(
+        tmp_path / "r",
+        "",
+        {"maestro.yaml": settings, "policy/conftest/x.rego": source, "manifests/nightly.yaml": MANIFEST},
+    )
     repo.write("../decisions.jsonl", "")
     answer = stage(repo, "--min-decisions", "0", "--min-days", "0", "--write", name="main")
     assert answer.code == 0, answer.err
     assert (repo.path / "maestro.yaml").read_text() == settings.replace("mode: shadow", "mode: warn")
-    assert digest.startswith("sha256:")
     dated = stage(repo, "--min-decisions", "0", "--min-days", "0", "--on", "2027-01-15", name="main")
     assert dated.code == 2
     assert "no METADATA block" in dated.err
