@@ -11,13 +11,12 @@ from gates.ahead import days_of
 from gates.checking import Checked, add_selection_arguments, check, exit_code, opened
 from gates.delivery import deliver
 from maestro.errors import ToolFailure, UsageError
-from maestro.metrics import write
 from maestro.report.model import Report
 from maestro.world import World
-from policy.metrics import PolicyMetrics
 
 if TYPE_CHECKING:
     from maestro.evidence.signer import Signer
+    from policy.metrics import PolicyMetrics
 
 FORMATS = ("terminal", "json", "sarif", "junit", "github", "markdown")
 _Read = Callable[[str], "bytes | None"]
@@ -50,7 +49,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     formats = [_format(text) for text in arguments.format or ["terminal"]]
     ahead = None if arguments.ahead is None else days_of(arguments.ahead)
     signer = _signer(arguments, world)
-    metrics = PolicyMetrics() if arguments.metrics is not None else None
+    metrics = None if arguments.metrics is None else _metrics()
     with opened(arguments, world) as (repository, selection):
         checked = check(arguments, world, repository, selection, quiet=arguments.quiet, ahead=ahead, metrics=metrics)
         read = _source_reader(checked)
@@ -61,12 +60,20 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             except ToolFailure as error:  # the other reports are wanted all the same
                 failures.append(error)
         if metrics is not None:
+            from maestro.metrics import write
+
             write(world.cwd / arguments.metrics, metrics.text())
         if signer is not None:
             _attest(arguments.attest, world, checked, signer)
     if failures:
         raise failures[0]
     return exit_code(checked.report)
+
+
+def _metrics() -> PolicyMetrics:
+    from policy.metrics import PolicyMetrics
+
+    return PolicyMetrics()
 
 
 def _signer(arguments: argparse.Namespace, world: World) -> Signer | None:

@@ -190,3 +190,27 @@ def test_the_policy_diff_shows_a_day_that_moves(tmp_path: Path) -> None:
     answer = maestro(repo, "policy", "diff", environ=environ, now=BEFORE)
     assert "mode of acme.timeouts: warn → warn, enforce from 2026-12-01 on" in answer.err
     assert "Manifest/nightly-report  @acme/data" in answer.err
+
+
+def test_metrics_count_what_was_judged_and_not_what_it_was_compared_with(tmp_path: Path) -> None:
+    repo = staged(tmp_path / "r", files={"manifests/nightly.yaml": MANIFEST})
+    repo.write("manifests/nightly.yaml", MANIFEST + "  # touched\n")
+    checked(repo, "--metrics", "maestro.prom", "--ahead", "14d")
+    text = (repo.path / "maestro.prom").read_text()
+    assert 'mc_policy_decisions_total{mode="warn",outcome="warn",pack="acme.timeouts"} 1.0\n' in text
+    assert "mc_policy_sim_ms_count 1.0\n" in text
+    assert text.endswith("# EOF\n")
+    answer = checked(repo, "--metrics", "no/such/folder/maestro.prom")
+    assert answer.code == 1
+    assert "the metrics could not be written" in answer.err
+
+
+def test_simulation_tells_what_is_announced_and_counts(tmp_path: Path) -> None:
+    repo = staged(tmp_path / "r", files={"manifests/nightly.yaml": MANIFEST})
+    environ = {"PATH": f"{Path(tool('conftest')).parent}:{repo.environ['PATH']}"}
+    arguments = ("simulate", "-m", "manifests/nightly.yaml", "--metrics", "m.prom")
+    before = maestro(repo, *arguments, environ=environ, now=BEFORE)
+    assert (before.code, "[warn, enforce from 2026-12-01 on]" in before.err) == (0, True)
+    assert 'outcome="warn"' in (repo.path / "m.prom").read_text()
+    assert maestro(repo, *arguments, environ=environ, now=DAY).code == 10
+    assert 'outcome="deny"' in (repo.path / "m.prom").read_text()
