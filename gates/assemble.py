@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gates.approvals import codeowners_of
 from gates.document_index import DocumentIndex
 from gates.owners import OwnerBook
-from gates.scene import Decide, ExtraInput, Prove, Scene, Settings
+from gates.scene import Decide, Decided, ExtraInput, Prove, Scene, Settings, ignore
 from gates.waivers import held
 from maestro.change import ChangeSet
 from maestro.codeowners import LOCATIONS
@@ -38,8 +38,8 @@ class Assembled:
     notes: tuple[str, ...]
 
 
-def settings_at(snapshot: Snapshot) -> Settings:
-    """What decides at ``snapshot``.
+def settings_at(snapshot: Snapshot, *, day: dt.date) -> Settings:
+    """What decides at ``snapshot``, on ``day`` (UTC): rules harden on a date.
 
     Raises:
         UsageError: no maestro.yaml there, or it cannot be read.
@@ -48,7 +48,7 @@ def settings_at(snapshot: Snapshot) -> Settings:
         raise UsageError("there is no maestro.yaml", remedy="`maestro init` writes one, and edits no file of yours")
     config = load_config(CONFIG_FILE, snapshot.read(CONFIG_FILE))
     owners = OwnerBook.of(codeowners_of(snapshot).all_owners, config.owners)
-    return Settings(snapshot, config, owners, load_packs(snapshot, config))
+    return Settings(snapshot, config, owners, load_packs(snapshot, config).on(day))
 
 
 def assemble(
@@ -60,6 +60,7 @@ def assemble(
     gate_ids: tuple[str, ...],
     extra_inputs: tuple[ExtraInput, ...] = (),
     prove: Prove | None = None,
+    decided: Decided = ignore,
 ) -> Assembled:
     """The scene of ``change``.
 
@@ -68,9 +69,10 @@ def assemble(
         SelectionError: the patterns match nothing in the whole repository, or an extra input names no pack.
     """
     notes: list[str] = []
+    day = now.astimezone(dt.UTC).date()
     head_settings: Settings | MaestroError
     try:
-        head_settings = settings_at(change.head)
+        head_settings = settings_at(change.head, day=day)
     except MaestroError as error:
         head_settings = error
     if CONFIG_FILE not in change.policy.entries:
@@ -79,7 +81,7 @@ def assemble(
         change = replace(change, preview=True)
         settings = head_settings
     else:
-        settings = _binding(change, head_settings, notes)
+        settings = _binding(change, head_settings, day, notes)
     scene = Scene(
         change=change,
         settings=settings,
@@ -93,6 +95,7 @@ def assemble(
         gate_ids=gate_ids,
         extra_inputs=extra_inputs,
         prove=prove,
+        decided=decided,
     )
     _refuse_empty_selection(scene)
     changed_packs, settings_changed = _changed_settings(settings, head_settings, scene)
@@ -105,9 +108,9 @@ def assemble(
     )
 
 
-def _binding(change: ChangeSet, head_settings: Settings | MaestroError, notes: list[str]) -> Settings:
+def _binding(change: ChangeSet, head_settings: Settings | MaestroError, day: dt.date, notes: list[str]) -> Settings:
     try:
-        return settings_at(change.policy)
+        return settings_at(change.policy, day=day)
     except MaestroError as error:
         # Only a change that repairs what decides, and nothing else, may be judged by what it brings itself;
         # governance still asks for its approval.

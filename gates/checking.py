@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gates import catalogue
+from gates.ahead import look_ahead
 from gates.assemble import CONFIG_FILE, Assembled, assemble
 from gates.docs_address import with_addresses
 from gates.harness import run_gates
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from gates.scene import Prove, Scene
     from policy.decide import Decision
     from policy.engines.engine import Engine
+    from policy.metrics import PolicyMetrics
     from policy.pack import Files, Pack
     from policy.parity.lock import Entry, Lock
 
@@ -49,6 +52,8 @@ class Judge:
         self._lock_files: Files | None = None
         self.engine: Engine | None = None
         """The one that was asked something."""
+        self.seconds = 0.0
+        """What the last answer took."""
 
     def believe_lock_of(self, scene: Scene) -> None:
         """From where ``policy/parity.lock`` is read, should regopy judge alone; until this is said, from nowhere."""
@@ -84,7 +89,10 @@ class Judge:
             if self._chosen is None:
                 raise ToolFailure("looking for the engine ended without one")
             self.engine = self._chosen
-        return decide(pack, inputs, self.engine)
+        begin = time.perf_counter()
+        decisions = decide(pack, inputs, self.engine)
+        self.seconds = time.perf_counter() - begin
+        return decisions
 
     def _choose(self) -> None:
         from policy.engines.choose import choose
@@ -147,9 +155,16 @@ def opened(arguments: argparse.Namespace, world: World) -> Iterator[tuple[Reposi
 
 
 def check(
-    arguments: argparse.Namespace, world: World, repository: Repository, selection: Selection, *, quiet: bool = False
+    arguments: argparse.Namespace,
+    world: World,
+    repository: Repository,
+    selection: Selection,
+    *,
+    quiet: bool = False,
+    ahead: int | None = None,
+    metrics: PolicyMetrics | None = None,
 ) -> Checked:
-    """Judge what ``selection`` names.
+    """Judge what ``selection`` names, and as of ``ahead`` days later where that is asked for; ``metrics`` fills up.
 
     Raises:
         MaestroError: nothing could be judged at all; errors of single gates are verdicts.
@@ -165,6 +180,7 @@ def check(
         now=world.now(),
         decide=judge,
         approvals=_approvals(world, change),
+        decided=lambda decisions: None if metrics is None else metrics.add(decisions, judge.seconds),
         gate_ids=tuple(gate.ID for gate in gates),
         extra_inputs=tuple(_extra_input(world, text) for text in arguments.input),
         prove=prover(world),
@@ -191,6 +207,7 @@ def check(
         engine=judge.engine.version if judge.engine else None,
         verdicts=with_addresses(verdicts, scene.settings, world.environ),
         notes=(*_words(change, world), *assembled.notes),
+        ahead=None if ahead is None else look_ahead(gates, scene, verdicts, ahead),
         rule_titles=MappingProxyType({rule.id: rule.title for rule in catalogue.all_rules()}),
     )
     return Checked(report, assembled, selection)

@@ -140,6 +140,7 @@ def _problem(problem: PackProblem, repairing: bool, tally: _Tally) -> None:
 
 def _ask(scene: Scene, pack: Pack, judged: Sequence[Judged], repairing: bool, tally: _Tally) -> None:
     decisions = scene.decide(pack, [one.value for one in judged])
+    scene.decided(decisions)
     tally.inputs += len(judged)
     failures: Counter[tuple[str, str | None]] = Counter()
     said: set[tuple[str, str, str | None]] = set()
@@ -182,6 +183,7 @@ def _findings(pack: Pack, judged: Judged, decision: Decision) -> Iterator[Findin
             mode=reason.mode if decision.disagreement is None or pack.mode == "enforce" else "warn",
             remedy=reason.remedy,
             owner=pack.owner,
+            hardens=reason.hardens,
             fix=_fix(judged, reason),
             # Without the place, repairing one object of a file would pay for breaking another.
             discriminator=" ".join(filter(None, (judged.place, _pointer(reason), _what(pack, decision, reason)))),

@@ -54,6 +54,14 @@ Prove = Callable[["Files", "Pack", "Sequence[Json]"], "Entry"]
 """``policy.parity.proof.prove`` bound to both engines; raises ToolFailure where there are not two."""
 
 
+Decided = Callable[["Sequence[Decision]"], None]
+"""Told the decisions about what is judged; those about the target, or about later, are only compared with."""
+
+
+def ignore(_: Sequence[Decision]) -> None:
+    """Who is told decisions and wants none."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What decides, as it stands at one revision: maestro.yaml, owners, packs."""
@@ -85,6 +93,7 @@ class Scene:
     extra_inputs: tuple[ExtraInput, ...] = ()
     only_packs: frozenset[str] | None = field(default=None)
     """Pack names to ask, when not all of them are wanted again."""
+    decided: Decided = ignore
     prove: Prove | None = None
     """None where nothing is proved, only shown."""
 
@@ -118,6 +127,7 @@ class Scene:
             at_head=self.at_policy,
             at_base=self.at_policy,
             extra_inputs=(),
+            decided=ignore,
         )
 
     def after_merge(self, only_packs: frozenset[str]) -> Scene | None:
@@ -131,4 +141,5 @@ class Scene:
             at_head=DocumentIndex(self.change.head, compile_patterns(self.head_settings.config.documents)),
             only_packs=only_packs,
             extra_inputs=(),
+            decided=ignore,
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maestro import canonical_json
-from maestro.findings import Mode
+from maestro.findings import Hardening, Mode
 from policy.engines.engine import UNDEFINED, Answer, Broken, BrokenKind, Disagreement, Engine
 from policy.pack import Pack, PackRule
 from policy.pack_rules import ENGINES_DISAGREE
@@ -34,6 +34,8 @@ class Reason:
     remedy: str | None = None
     pointer: tuple[str | int, ...] | None = None
     fix: Any = None
+    hardens: Hardening | None = None
+    """When this will weigh more, where that is announced."""
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,9 @@ def _read_rule(pack: Pack, rule: PackRule, judged: Any, value: Any, outcome: _Ou
     if not isinstance(value, list):
         outcome.errors.append(f"{pack.name}.{rule.name} is {_kind(value)}, not a set of results")
         return
+    weight = pack.mode_of(rule), pack.hardening_of(rule)
     for item in value:
-        reason = _reason(pack, rule.suffix, pack.mode_of(rule), judged, item, outcome)
+        reason = _reason(pack, rule.suffix, weight, judged, item, outcome)
         if reason is not None:
             outcome.reasons.append(reason)
 
@@ -194,7 +197,7 @@ def _read_rule(pack: Pack, rule: PackRule, judged: Any, value: Any, outcome: _Ou
 def _reason(
     pack: Pack,
     suffix: str,
-    mode: Mode,
+    weight: tuple[Mode, Hardening | None],
     judged: Any,  # noqa: ANN401
     item: Any,  # noqa: ANN401
     outcome: _Outcome,
@@ -218,7 +221,8 @@ def _reason(
     if pointer is None and result.get("path") is not None and not pack.conftest_style:
         outcome.errors.append(f'{where} gave a result whose "path" is neither keys nor a JSON pointer')
     remedy = result.get("remedy")
-    return Reason(where, mode, message, remedy if isinstance(remedy, str) else None, pointer, result.get("fix"))
+    remedy = remedy if isinstance(remedy, str) else None
+    return Reason(where, weight[0], message, remedy, pointer, result.get("fix"), weight[1])
 
 
 def _pointer(path: Any, judged: Any) -> tuple[str | int, ...] | None:  # noqa: ANN401
@@ -252,7 +256,8 @@ def _read_decision(pack: Pack, judged: Any, value: Any, outcome: _Outcome) -> No
     """
     rule = f"{pack.name}/decision"
     if value is UNDEFINED:
-        outcome.reasons.append(Reason(rule, pack.mode, "no decision: no rule of the pack covers this request"))
+        silent = "no decision: no rule of the pack covers this request"
+        outcome.reasons.append(Reason(rule, pack.mode, silent, hardens=pack.hardens))
         return
     outcome.value = value
     if not isinstance(value, dict) or not isinstance(value.get("allow"), bool):
@@ -267,9 +272,9 @@ def _read_decision(pack: Pack, judged: Any, value: Any, outcome: _Outcome) -> No
         items.insert(0, {"msg": message, "rule": name, "remedy": value.get("remedy"), "path": value.get("path")})
     elif name is not None or message is not None:
         items.insert(0, name if message is None else message)
-    found = [_reason(pack, "decision", pack.mode, judged, item, outcome) for item in items]
+    found = [_reason(pack, "decision", (pack.mode, pack.hardens), judged, item, outcome) for item in items]
     reasons = [reason for reason in found if reason is not None]
-    outcome.reasons += reasons or [Reason(rule, pack.mode, "denied; the pack gives no reason")]
+    outcome.reasons += reasons or [Reason(rule, pack.mode, "denied; the pack gives no reason", hardens=pack.hardens)]
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401

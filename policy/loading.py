@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal, cast, get_args
@@ -26,6 +28,7 @@ _RULE_NAME = re.compile(r"(deny|violation|warn)((?:_[a-zA-Z0-9]+)*)\Z")
 _LIKE_A_RULE = re.compile(r"(deny|violation|warn)_")
 _ENDINGS = (".yaml", ".yml", ".json")
 """Of the files that are judged."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WILDCARD = re.compile(r"[*?\[]")
 _REGULAR = ("100644", "100755")
 _INPUTS: tuple[str, ...] = get_args(InputKind)
@@ -151,6 +154,7 @@ class _Loader:
             package=namespace if self.entry.name else None,
             path=self.folder,
             mode=settings.mode,
+            effective_on=settings.effective_on,
             owner=settings.owner,
             input=settings.input,
             match=settings.match,
@@ -277,7 +281,7 @@ class _Loader:
                     continue
                 title = title or block.title
                 for key, value in block.custom.items():
-                    where = Location(module.path, block.line)
+                    where = block.place(key)
                     if key in given and given[key][0] != value:
                         message = f"custom.{key} is {given[key][0]!r} in {given[key][1].path} and {value!r} here"
                         self._problem(pack_rules.CONTRADICTION, message, where)
@@ -307,8 +311,10 @@ class _Loader:
                 given[key] = (value, given[key][1])
         # As conftest does by default: policies written for it give what it gives.
         builtin_errors = ("undefined", "strict") if entry.namespace else ("strict", "undefined")
+        mode = cast("Mode", self._one_of(given, "mode", ("enforce", "warn", "shadow"), pack_rules.MODE))
         return _Settings(
-            mode=cast("Mode", self._one_of(given, "mode", ("enforce", "warn", "shadow"), pack_rules.MODE)),
+            mode=mode,
+            effective_on=self._day(*given["effective_on"], mode) if "effective_on" in given else None,
             owner=self._text(given, "owner"),
             input=cast(InputKind, self._one_of(given, "input", ("document", *_INPUTS), pack_rules.METADATA)),
             match=self._patterns(given),
@@ -331,6 +337,21 @@ class _Loader:
         words = ", ".join(dict.fromkeys(allowed))
         self._problem(rule, f"{key} {value!r} is none of {words}", where)
         return allowed[0]
+
+    def _day(self, value: Any, where: Location, mode: Mode) -> dt.date | None:  # noqa: ANN401
+        """The day from which on ``mode`` holds. None when it is no day: the mode then holds at once."""
+        day = None
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            with suppress(ValueError):
+                day = dt.date.fromisoformat(value)
+        if day is None:
+            message = f"effective_on is {value!r}: a day of the calendar is wanted, in quotes or not, like 2027-01-15"
+            self._problem(pack_rules.EFFECTIVE_ON, message, where)
+        elif mode == "shadow":
+            message = "effective_on has nothing to harden: the mode from that day on is shadow, and no mode is milder"
+            self._problem(pack_rules.EFFECTIVE_ON, message, where)
+            return None
+        return day
 
     def _text(self, given: Mapping[str, tuple[Any, Location]], key: str) -> str | None:
         if key not in given:
@@ -400,8 +421,8 @@ class _Loader:
         shown = next((item for item in found if not item[1].default), found[0])
         modes: list[Mode | None] = []
         whole: Mode | None = None
-        for module, _head, block in found:
-            mode = self._rule_mode(name, kind, block, module, pack_mode)
+        for _module, _head, block in found:
+            mode = self._rule_mode(name, kind, block, pack_mode)
             if block is not None and block.scope == "document":
                 whole = mode or whole
             if not _head.default or len(found) == 1:
@@ -411,6 +432,9 @@ class _Loader:
         if given and len(given) == len(modes):
             by_strictness: list[Mode] = sorted(given, key=MILDNESS.__getitem__)
             strictest = by_strictness[0]
+        mode = whole or strictest
+        limit = self._limit(kind, pack_mode)
+        effective_on = self._rule_day(name, found, mode or limit)
         blocks = [block for _module, _head, block in found if block is not None]
         custom: dict[str, Any] = {}
         for block in blocks:
@@ -419,29 +443,47 @@ class _Loader:
             name=name,
             kind=cast(RuleKind, kind),
             suffix=suffix or name,
-            mode=whole or strictest,
+            mode=limit if mode is None and effective_on is not None else mode,
+            effective_on=effective_on,
             title=next((block.title for block in blocks if block.title), None),
             location=Location(shown[0].path, shown[1].line, shown[1].column),
             custom=custom,
         )
 
-    def _rule_mode(
-        self, name: str, kind: str, block: Annotation | None, module: _Module, pack_mode: Mode
-    ) -> Mode | None:
+    def _rule_mode(self, name: str, kind: str, block: Annotation | None, pack_mode: Mode) -> Mode | None:
         if block is None or "mode" not in block.custom:
             return None
         mode = block.custom["mode"]
-        where = Location(module.path, block.line)
+        where = block.place("mode")
         if not isinstance(mode, str) or mode not in MILDNESS:
             self._problem(pack_rules.MODE, f"the mode {mode!r} of {name} is none of enforce, warn, shadow", where)
             return None
         chosen: Mode = mode
-        limit: Mode = "warn" if kind == "warn" and pack_mode == "enforce" else pack_mode
+        limit = self._limit(kind, pack_mode)
         if _stricter(chosen, limit):
             why = "a warn rule never blocks" if kind == "warn" else f"its pack is {pack_mode}"
             self._problem(pack_rules.MODE, f"{name} is {chosen}, but {why}: a rule is at most milder", where)
             return None
         return chosen
+
+    def _limit(self, kind: str, pack_mode: Mode) -> Mode:
+        """The strictest mode that a rule can have."""
+        return "warn" if kind == "warn" and pack_mode == "enforce" else pack_mode
+
+    def _rule_day(self, name: str, found: list[tuple[_Module, Head, Annotation | None]], mode: Mode) -> dt.date | None:
+        """The day that the rule's blocks give. Its bodies harden together, or none of them is put off."""
+        given = [block for _module, _head, block in found if block is not None and "effective_on" in block.custom]
+        if not given:
+            return None
+        days = [self._day(block.custom["effective_on"], block.place("effective_on"), mode) for block in given]
+        bodies = [block for _module, head, block in found if not head.default or len(found) == 1]
+        complete = any(block.scope == "document" for block in given) or all(block in given for block in bodies)
+        if not complete or len(set(days)) > 1:
+            message = f"{name} has several bodies, and not one effective_on for all of them: so nothing is put off"
+            remedy = "write the same day at each body, or once in a block with `scope: document`"
+            self._problem(pack_rules.EFFECTIVE_ON, message, given[0].place("effective_on"), remedy)
+            return None
+        return days[0]
 
     def _plain_deny(self, own: list[_Module]) -> None:
         for name in ("deny", "violation"):
@@ -514,6 +556,7 @@ _A_SHAPE = {"object": "an object", "reference": "the first part of a longer name
 @dataclass(frozen=True)
 class _Settings:
     mode: Mode
+    effective_on: dt.date | None
     owner: str | None
     input: InputKind
     match: tuple[str, ...]

@@ -44,6 +44,11 @@ MODE = Rule(
     "A mode is enforce, warn or shadow, and a rule is at most milder than its pack",
     "use one of enforce, warn, shadow; to make a rule stricter, make the pack stricter",
 )
+EFFECTIVE_ON = Rule(
+    "mc.policy/effective_on",
+    "The day on which a rule hardens is a date, and leaves something to harden",
+    "write it as `effective_on: 2027-01-15`; `mode` says what holds from that day on, and before it one step less does",
+)
 CONTRADICTION = Rule(
     "mc.policy/contradiction",
     "A pack's setting is given once",
@@ -96,6 +101,7 @@ RULES = (
     NO_DECISION,
     METADATA,
     MODE,
+    EFFECTIVE_ON,
     CONTRADICTION,
     RULE_NAME,
     RULE_HEAD,

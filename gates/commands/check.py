@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gates.ahead import days_of
 from gates.checking import Checked, add_selection_arguments, check, exit_code, opened
 from gates.delivery import deliver
 from maestro.errors import ToolFailure, UsageError
@@ -15,6 +16,7 @@ from maestro.world import World
 
 if TYPE_CHECKING:
     from maestro.evidence.signer import Signer
+    from policy.metrics import PolicyMetrics
 
 FORMATS = ("terminal", "json", "sarif", "junit", "github", "markdown")
 _Read = Callable[[str], "bytes | None"]
@@ -29,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help=f"{', '.join(FORMATS)}; several may be given (default: terminal)",
     )
+    parser.add_argument(
+        "--ahead", metavar="DAYS", help="also show what would begin to block within so many days, such as 14d, by owner"
+    )
+    parser.add_argument(
+        "--metrics", metavar="FILE", type=Path, help="write what was decided as OpenMetrics, in one step"
+    )
     parser.add_argument("--quiet", action="store_true", help="only what blocks, and the last line")
     parser.add_argument(
         "--attest", metavar="FILE", type=Path, help="write the verdict on this tree as a signed in-toto statement"
@@ -39,9 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Judge, report, and answer with the exit code."""
     formats = [_format(text) for text in arguments.format or ["terminal"]]
+    ahead = None if arguments.ahead is None else days_of(arguments.ahead)
     signer = _signer(arguments, world)
+    metrics = None if arguments.metrics is None else _metrics()
     with opened(arguments, world) as (repository, selection):
-        checked = check(arguments, world, repository, selection, quiet=arguments.quiet)
+        checked = check(arguments, world, repository, selection, quiet=arguments.quiet, ahead=ahead, metrics=metrics)
         read = _source_reader(checked)
         failures: list[ToolFailure] = []
         for name, file in formats:
@@ -49,11 +59,21 @@ def run(arguments: argparse.Namespace, world: World) -> int:
                 _write(world, name, file, checked.report, read, quiet=arguments.quiet)
             except ToolFailure as error:  # the other reports are wanted all the same
                 failures.append(error)
+        if metrics is not None:
+            from maestro.metrics import write
+
+            write(world.cwd / arguments.metrics, metrics.text())
         if signer is not None:
             _attest(arguments.attest, world, checked, signer)
     if failures:
         raise failures[0]
     return exit_code(checked.report)
+
+
+def _metrics() -> PolicyMetrics:
+    from policy.metrics import PolicyMetrics
+
+    return PolicyMetrics()
 
 
 def _signer(arguments: argparse.Namespace, world: World) -> Signer | None:

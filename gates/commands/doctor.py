@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import platform
 import re
 import sys
@@ -18,6 +19,7 @@ from maestro.errors import MaestroError
 from maestro.git_command import Git
 from maestro.process import find_program
 from maestro.process import run as run_program
+from maestro.report.staged import mode_words
 from maestro.repository import Repository
 from maestro.world import World
 from policy.engines.choose import HOW_TO_LOCK, choose, trusted_conftest
@@ -153,8 +155,9 @@ def _governed(files: Snapshot, world: World) -> Iterator[Line]:
         text = f"{error.where}: {error.message}" if error.where else error.message
         yield Line("maestro.yaml", "missing", text, error.remedy)
         return
-    packs = load_packs(files, config)
-    yield Line("packs", "ok", ", ".join(f"{pack.name} ({pack.mode})" for pack in packs.packs) or "none")
+    packs = load_packs(files, config).on(world.now().astimezone(dt.UTC).date())
+    told = [f"{pack.name} ({mode_words(pack.mode, pack.hardens)})" for pack in packs.packs]
+    yield Line("packs", "ok", ", ".join(told) or "none")
     for problem in packs.problems:
         place = f"{problem.location.path}:{problem.location.line}"
         yield Line("packs", "advice", f"{place}: {problem.message}", problem.remedy or problem.rule.remedy)

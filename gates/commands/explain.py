@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import difflib
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import maestro
 from maestro.errors import MaestroError, SelectionError, ToolFailure
+from maestro.report.staged import mode_words
 from maestro.repository import Repository
 from maestro.world import World
 
@@ -115,7 +117,7 @@ class _OwnPack:
                 said = [rule.title or self.pack.title, str(rule.custom.get("description") or "") or None]
                 said += [self._plain(rule.name)] if rule.name == suffix else []
                 owner = f"owner {self.pack.owner}" if self.pack.owner else "no owner"
-                facts = f"mode {self.pack.mode_of(rule)}, {owner}, {place}"
+                facts = f"mode {mode_words(self.pack.mode_of(rule), self.pack.hardening_of(rule))}, {owner}, {place}"
                 aside = f"To set it aside: maestro waive {rule_id} SUBJECT --until DATE --reason TEXT"
                 where = "SUBJECT is Kind/name of a document of ours, else the path of the file."
                 yield "\n\n".join([f"## {rule_id}", *filter(None, said), facts, f"{aside}\n{where}"]) + "\n"
@@ -138,7 +140,8 @@ def _own_packs(folder: Path, world: World) -> list[_OwnPack]:
             if "maestro.yaml" not in files.entries:
                 return []
             packs = load_packs(files, load_config("maestro.yaml", files.read("maestro.yaml"))).packs
-            return [_OwnPack(pack, _readme(files, pack.path)) for pack in packs]
+            today = world.now().astimezone(dt.UTC).date()
+            return [_OwnPack(pack.on(today), _readme(files, pack.path)) for pack in packs]
     except MaestroError:
         return []  # a repository that cannot be read has no rules to offer; the answer is then "no such rule"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -132,7 +133,7 @@ class _Prepared:
 def _prepare(
     arguments: argparse.Namespace, world: World, repository: Repository, verdict_for: VerdictFor
 ) -> _Prepared | None:
-    merged = open_merged(repository, arguments.rev)
+    merged = open_merged(repository, arguments.rev, world.now())
     config = merged.settings.config
     trust = trust_of(config.keys)
     signer = None if arguments.dry_run else _signer(arguments, world, trust)
@@ -141,7 +142,7 @@ def _prepare(
     if arguments.resume is not None:
         names, source = _planned_before(run_folder(store, arguments.resume), trust, names)
         if rev is None and source != merged.commit:
-            merged = open_merged(repository, source)
+            merged = open_merged(repository, source, world.now())
     documents = _changed(world, repository, merged) if arguments.changed else by_name(merged, names)
     if not documents:
         return None
@@ -239,7 +240,8 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
     from policy.simulation import Subject, inputs_of
 
     task_of(document)
-    packs = merged.settings.packs
+    now = world.now()
+    packs = merged.settings.packs.on(now.astimezone(dt.UTC).date())
     decisions, placing = [], []
     for problem in packs.problems:
         if problem.rule.mode != "enforce":
@@ -262,7 +264,7 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
     pools = [one.raw.value for one in index.documents(index.holding(["Pool"])) if one.kind == "Pool"]
     subject = Subject("Manifest", (document.raw.value,), document.path)
     for pack in packs.packs:
-        inputs = inputs_of(pack, subject, pools, world.now(), named=False)
+        inputs = inputs_of(pack, subject, pools, now, named=False)
         if not inputs:
             continue
         said = decide(pack, inputs, engine)

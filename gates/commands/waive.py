@@ -29,9 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Write the waiver among the waivers and say what comes next."""
-    until = _day(arguments.until, world.now().astimezone(dt.UTC).date())
+    today = world.now().astimezone(dt.UTC).date()
+    until = _day(arguments.until, today)
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        settings = settings_at(repository.worktree())
+        settings = settings_at(repository.worktree(), day=today)
         _refuse_unknown(arguments.rule, settings)
         name = document_name(arguments.rule, arguments.subject)
         text = document(name, arguments.rule, arguments.subject, until, arguments.reason)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import shlex
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -49,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository around it: packs, pools (default: .)")
     parser.add_argument("--engine", choices=("auto", "conftest", "regopy", "both"), default="auto")
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    parser.add_argument(
+        "--metrics", metavar="FILE", type=Path, help="write what was decided as OpenMetrics, in one step"
+    )
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -58,8 +63,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         UsageError: the file, the inputs or maestro.yaml cannot be used.
         ToolFailure: nothing judges such a file, or a pack that should cannot.
     """
+    from maestro.metrics import write
     from policy.decide import decide
     from policy.engines.choose import choose
+    from policy.metrics import PolicyMetrics
     from policy.simulation import Outcome, allowed, as_json, as_text, inputs_of, overridden
 
     root = (world.cwd / (arguments.repo or ".")).resolve()
@@ -70,14 +77,16 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     changes = _changes(world.cwd / arguments.inputs) if arguments.inputs else {}
     manifest = (world.cwd / arguments.manifest).absolute()
     subject = _subject(manifest.parent.resolve() / manifest.name, root)
-    packs = _packs(folder, config, [(world.cwd / name).resolve() for name in arguments.pack])
+    named = [(world.cwd / name).resolve() for name in arguments.pack]
+    now = world.now()
+    packs = [pack.on(now.astimezone(dt.UTC).date()) for pack in _packs(folder, config, named)]
     places = subject.kind == "Manifest" and any(pack.input == "placement-request" for pack in packs)
     pools = _pools(folder, config) if places else []
 
     asked = [
         (pack, [overridden(value, changes) if changes else value for value in values])
         for pack in packs
-        if (values := inputs_of(pack, subject, pools, world.now(), named=bool(arguments.pack)))
+        if (values := inputs_of(pack, subject, pools, now, named=bool(arguments.pack)))
     ]
     if not asked:
         what = f"a {subject.kind}" if subject.kind else "such a file"
@@ -87,15 +96,19 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             where=str(arguments.manifest),
         )
     engine = choose(arguments.engine, world.environ, cache(lambda: _lock(folder)))
-    outcomes = [
-        Outcome(decision, pack.input == "placement-request")
-        for pack, values in asked
-        for decision in decide(pack, values, engine)
-    ]
+    outcomes = []
+    metrics = PolicyMetrics()
+    for pack, values in asked:
+        begin = time.perf_counter()
+        decisions = decide(pack, values, engine)
+        metrics.add(decisions, time.perf_counter() - begin)
+        outcomes += [Outcome(decision, pack.input == "placement-request") for decision in decisions]
     if arguments.format == "json":
         world.stdout.write(as_json(outcomes))
     else:
         world.stderr.write(as_text(outcomes, colour=world.colour(world.stderr)))
+    if arguments.metrics is not None:
+        write(world.cwd / arguments.metrics, metrics.text())
     if any(outcome.decision.error is not None for outcome in outcomes):
         return 1
     return 0 if allowed(outcomes) else 10

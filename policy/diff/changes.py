@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from maestro.findings import MILDNESS, Mode
+from maestro.findings import MILDNESS, Hardening, Mode
+from maestro.report.staged import mode_words
 from policy.decide import Decision, Reason
 from policy.placement import Placement, read_placement
 
@@ -63,6 +64,7 @@ class _Said:
     mode: Mode
     results: tuple[str, ...]
     text: str
+    hardens: Hardening | None
 
 
 def standing(decision: Decision | None) -> Standing:
@@ -133,7 +135,9 @@ def _said(decision: Decision | None) -> dict[str, _Said]:
 def _together(reasons: list[Reason]) -> _Said:
     modes = sorted((reason.mode for reason in reasons), key=MILDNESS.__getitem__)
     results = sorted(_result(reason) for reason in reasons)
-    return _Said(modes[0], tuple(results), "; ".join(sorted({reason.message for reason in reasons})))
+    said = "; ".join(sorted({reason.message for reason in reasons}))
+    announced = [one.hardens for one in reasons if one.hardens is not None and one.mode == modes[0]]
+    return _Said(modes[0], tuple(results), said, min(announced, key=lambda one: one.on, default=None))
 
 
 def _result(reason: Reason) -> str:
@@ -145,8 +149,9 @@ def _change(rule: str, old: _Said | None, new: _Said | None) -> Change | None:
         return None if new is None else Change(_APPEARS[new.mode], rule, "", new.text)
     if new is None:
         return Change(_VANISHES[old.mode], rule, "", old.text)
-    if old.mode != new.mode:
-        return Change("mode-flip", rule, f"{old.mode} → {new.mode}", new.text)
+    if old.mode != new.mode or old.hardens != new.hardens:
+        flip = f"{mode_words(old.mode, old.hardens)} → {mode_words(new.mode, new.hardens)}"
+        return Change("mode-flip", rule, flip, new.text)
     if old.results != new.results:
         text = new.text if old.text == new.text else f"{old.text} → {new.text}"
         return Change("message", rule, "", text)
