@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-_NAME = re.compile(r"(?!.*\.tmp(/|$))[A-Za-z0-9_@=+-][A-Za-z0-9._@=+-]*(/[A-Za-z0-9_@=+-][A-Za-z0-9._@=+-]*)*")
+_NAME = re.compile(r"[A-Za-z0-9_@=+-][A-Za-z0-9._@=+-]*(/[A-Za-z0-9_@=+-][A-Za-z0-9._@=+-]*)*")
 _NAME_LIMIT = 700
 _PART_LIMIT = 200
 
@@ -55,8 +55,8 @@ class Store(Protocol):
 def checked(name: str) -> str:
     """``name``, where it is one that every store can keep.
 
-    Parts of letters, digits and ``._@=+-``, none beginning with a dot or ending in ``.tmp``, with ``/`` between. No
-    name may be the folder of another.
+    Parts of letters, digits and ``._@=+-``, none beginning with a dot, with ``/`` between. No name may be the folder of
+    another.
 
     Raises:
         ValueError: it is not.

@@ -25,7 +25,6 @@ def test_garbage_and_what_a_killed_writer_left_is_passed_over(tmp_path: Path) ->
     store = FolderStore(tmp_path)
     store.create("a/b", b"1")
     (tmp_path / "a" / ".b.12ab.tmp").write_bytes(b"half")
-    (tmp_path / "a" / "old.tmp").write_bytes(b"half")
     (tmp_path / "with space").write_bytes(b"")
     assert list(store.names("")) == ["a/b"]
 
