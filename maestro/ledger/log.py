@@ -6,9 +6,9 @@
     <store>/log/tile/<level>/<n>          full tiles of hashes, as c2sp.org/tlog-tiles lays them out
     <store>/log/tile/entries/<n>          full bundles of entries
 
-Tiles are written only from what a head has committed already, so whoever writes one writes the same bytes: a writer that
-dies or loses leaves nothing behind that another would have to clean up. An append is one read and one write, and every
-256th writes a bundle and a tile besides (rarely another level).
+Tiles are written only from what a head has committed already, so whoever writes one writes the same bytes: a writer
+that dies or loses leaves nothing behind that another would have to clean up. An append is one read and one write, and
+every 256th writes a bundle and a tile besides (rarely another level).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Log:
             raise BadEvidence(
                 "a file of the ledger's log is not what the log has committed",
                 where=f"{self.store.address}: {name}",
-                remedy="see who wrote it (`maestro receipts verify`), then move it away: it is written anew from the head",
+                remedy="see who wrote it, then move it away: the next append writes it anew from the head",
             )
 
     def _present(self, head: Head, start: int | None, since: dt.datetime) -> set[tuple[bytes, bytes]]:

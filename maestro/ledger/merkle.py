@@ -1,6 +1,6 @@
 """Merkle trees as in RFC 6962, section 2.1, and the verification of proofs as in RFC 9162, section 2.1. Pure.
 
-A hash is 32 bytes (SHA-256). Sizes and indexes count leaves; ``[start, end)`` names the leaves from start on, before end.
+A hash is 32 bytes (SHA-256). Sizes and indexes count leaves; ``[start, end)`` are the leaves from start on, before end.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ class Store(Protocol):
     What was written is on the disk, or where the service keeps it, when a method returns. Every method raises
     ``maestro.errors.ToolFailure`` where the store cannot be reached or refuses, and ValueError for a bad name. A write
     that was answered by nothing has perhaps happened: the implementation reads again and says what holds, so that
-    True means "these bytes stand there because of this call" and False "somebody else was first".
+    True means "these bytes stand there because of this call" and False "somebody else was first". Where two write the
+    same bytes and the answer to one is lost, both may hear True: who claims something writes what only they can write.
     """
 
     @property

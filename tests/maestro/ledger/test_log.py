@@ -297,7 +297,7 @@ def test_nothing_is_built_upon_a_head_that_a_stranger_signed() -> None:
     from maestro.evidence.trust import trust_of
 
     Log(store).append([entry(0)], stranger, trust_of([keys.row("stranger")]), since=NOW)
-    with pytest.raises(BadEvidence, match="no key that maestro.yaml lists"):
+    with pytest.raises(BadEvidence, match=r"no key that maestro\.yaml lists"):
         append(store, entry(1))
 
 
