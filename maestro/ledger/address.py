@@ -10,6 +10,8 @@ Kind = Literal["folder", "s3", "gs", "git"]
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9_=+@-][A-Za-z0-9._=+@-]*(/[A-Za-z0-9_=+@-][A-Za-z0-9._=+@-]*)*")
+ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,199}")
+"""What we call a log: a name, better still an address without its scheme. Others' may be anything."""
 _GIT = re.compile(r"git\+(?P<protocol>https|ssh|file)://(?P<rest>[^\s?#'\"\\]+)")
 
 

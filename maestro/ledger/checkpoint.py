@@ -15,8 +15,6 @@ from maestro.ledger import note
 from maestro.ledger.merkle import EMPTY_ROOT, HASH_SIZE
 from maestro.ledger.note import Note
 
-ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,199}")
-"""What we call a log: a name, better still an address without its scheme. Others' may be anything."""
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 

@@ -84,10 +84,12 @@ class GcsObjects:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See ``Objects``."""
-        found = self._asked(
-            lambda: [blob.name for blob in self._client.list_blobs(self._bucket, prefix=prefix, **self._once)], (), []
-        )
-        return iter(found)
+
+        def request() -> list[str]:
+            return [blob.name for blob in self._client.list_blobs(self._bucket, prefix=prefix, **self._once)]
+
+        none: list[str] = []
+        return iter(self._asked(request, (), none))
 
     def delete(self, key: str) -> None:
         """See ``Objects``."""

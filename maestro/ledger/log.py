@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -255,9 +256,29 @@ class Log:
         return self.subtree(head)(0, size) if size else merkle.EMPTY_ROOT
 
 
-def proof_text(index: int, proof: Sequence[bytes], of: Checkpoint) -> str:
-    """An inclusion proof with its checkpoint, as others read it (c2sp.org/tlog-proof)."""
-    from base64 import b64encode
-
+def proof_text(leaf: bytes, index: int, proof: Sequence[bytes], of: Checkpoint) -> str:
+    """An inclusion proof with its checkpoint, as others read it (c2sp.org/tlog-proof); the leaf is its extra data."""
     lines = "".join(b64encode(one).decode() + "\n" for one in proof)
-    return f"c2sp.org/tlog-proof@v1\nindex {index}\n{lines}\n{of.to_bytes().decode()}"
+    extra = b64encode(leaf).decode()
+    return f"c2sp.org/tlog-proof@v1\nextra {extra}\nindex {index}\n{lines}\n{of.to_bytes().decode()}"
+
+
+def published(log: Log, head: Head) -> Iterator[tuple[str, bytes]]:
+    """The log as static files that other tools read (c2sp.org/tlog-tiles): path and content, partial tiles and all.
+
+    Raises:
+        BadEvidence: a tile or bundle is missing or malformed.
+    """
+    entries = list(log.entries(head))
+    level, hashes = 0, list(map(leaf_hash, entries))
+    while hashes:
+        for start in range(0, len(hashes), tiles.WIDTH):
+            part = hashes[start : start + tiles.WIDTH]
+            yield tiles.tile_path(level, start // tiles.WIDTH, len(part)), b"".join(part)
+            if level == 0:
+                path = tiles.bundle_path(start // tiles.WIDTH, len(part))
+                yield path, tiles.bundle(entries[start : start + tiles.WIDTH])
+        full = len(hashes) // tiles.WIDTH * tiles.WIDTH
+        hashes = [merkle.root(hashes[at : at + tiles.WIDTH]) for at in range(0, full, tiles.WIDTH)]
+        level += 1
+    yield "checkpoint", head.checkpoint.to_bytes()

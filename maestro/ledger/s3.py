@@ -101,7 +101,8 @@ class S3Objects:
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             return [row["Key"] for page in pages for row in page.get("Contents", ())]
 
-        return iter(self._asked(request, frozenset(), []))
+        none: list[str] = []
+        return iter(self._asked(request, frozenset(), none))
 
     def delete(self, key: str) -> None:
         """See ``Objects``."""

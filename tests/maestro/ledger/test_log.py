@@ -351,6 +351,6 @@ def test_a_leaf_that_is_no_entry_is_refused(data: bytes) -> None:
 def test_a_proof_as_others_read_it() -> None:
     store = MemoryStore()
     head = append(store, entry(0), entry(1), entry(2))
-    text = logs.proof_text(1, Log(store).inclusion_proof(head, 1), head.checkpoint)
-    assert text.startswith("c2sp.org/tlog-proof@v1\nindex 1\n")
+    text = logs.proof_text(entry(1).to_bytes(), 1, Log(store).inclusion_proof(head, 1), head.checkpoint)
+    assert text.startswith("c2sp.org/tlog-proof@v1\nextra ")
     assert text.endswith("\n\n" + head.checkpoint.to_bytes().decode())
