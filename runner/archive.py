@@ -14,7 +14,7 @@ from maestro.evidence.errors import BadEvidence
 from runner.run_folder import RUN_ID, RunFolder
 
 KINDS = ("sessions", "receipts", "segments", "logs")
-SIZE_LIMIT = 4 << 30
+SIZE_LIMIT = 1 << 30
 """Bytes of a run unpacked: beyond it somebody means harm."""
 
 
@@ -50,16 +50,16 @@ def members(data: bytes) -> Iterator[tuple[str, bytes]]:
     Raises:
         BadEvidence: cut short, too large, or it holds something that no run has.
     """
-    total = 0
     try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r|gz") as tar:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:  # whole before anything of it is read: a tar just ends
+            unpacked = packed.read(SIZE_LIMIT + 1)
+        if len(unpacked) > SIZE_LIMIT:
+            raise BadEvidence(f"the archive holds more than {SIZE_LIMIT} bytes")
+        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as tar:
             for member in tar:
                 parts = PurePosixPath(member.name).parts
-                total += member.size
                 if not member.isreg() or len(parts) != 2 or parts[0] not in KINDS or parts[1] in (".", ".."):
                     raise BadEvidence(f"the archive holds {member.name!r:.100}, which no run has")
-                if total > SIZE_LIMIT:
-                    raise BadEvidence(f"the archive holds more than {SIZE_LIMIT} bytes")
                 file = tar.extractfile(member)
                 yield "/".join(parts), file.read() if file is not None else b""
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from maestro.errors import ToolFailure
+from maestro.evidence.errors import BadEvidence
 from maestro.ledger.store import Store
 from runner import archive
 
@@ -54,5 +55,9 @@ def _copy(store: Store, name: str, target: Path) -> None:
 
 def _unpack(store: Store, name: str, target: Path) -> None:
     found = store.read(name)
-    if found is not None:
+    if found is None:
+        return
+    try:
         archive.unpack(name, found.data, target)
+    except BadEvidence as error:
+        raise BadEvidence(error.message, where=f"{store.address}: {name}") from error

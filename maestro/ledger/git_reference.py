@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import tempfile
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -47,6 +48,7 @@ class GitStore:
         self.address = f"git+{url}"
         self._url = url
         self._sleep = sleep
+        self._lock = threading.Lock()
         folder = Path(tempfile.mkdtemp(prefix="maestro-ledger-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._git = Git(folder, environ, protocol=protocol)
@@ -54,21 +56,26 @@ class GitStore:
 
     def read(self, name: str) -> Stored | None:
         """See ``Store``."""
-        return self._at(self._fetch(), checked(name))
+        checked(name)
+        with self._lock:
+            return self._at(self._fetch(), name)
 
     def create(self, name: str, data: bytes) -> bool:
         """See ``Store``."""
         checked(name)
-        return self._write(name, data, lambda found: found is None)
+        with self._lock:
+            return self._write(name, data, lambda found: found is None)
 
     def replace(self, name: str, data: bytes, version: str) -> bool:
         """See ``Store``."""
         checked(name)
-        return self._write(name, data, lambda found: found is not None and found.version == version)
+        with self._lock:
+            return self._write(name, data, lambda found: found is not None and found.version == version)
 
     def names(self, prefix: str) -> Iterator[str]:
         """See ``Store``."""
-        tip = self._fetch()
+        with self._lock:
+            tip = self._fetch()
         if tip is None:
             return iter(())
         listed = self._git.output("ls-tree", "-r", "-z", "--name-only", "--full-tree", tip)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestro.counting import many
 from maestro.errors import SelectionError, ToolFailure, UsageError
+from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust, trust_of
 from maestro.ledger.checkpoint import Checkpoint, signer_of
 from maestro.ledger.checkpoint import parse as parse_checkpoint
@@ -287,7 +288,11 @@ def _known(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> tupl
     if arguments.checkpoint is None:
         return None, ledger.trust
     data = _file(world, arguments.checkpoint)
-    known = parse_checkpoint(data)
+    try:
+        known = parse_checkpoint(data)
+    except BadEvidence as error:
+        remedy = "`maestro receipts checkpoint FILE` writes one"
+        raise BadEvidence(f"no checkpoint: {error.message}", where=arguments.checkpoint, remedy=remedy) from error
     proven = None
     if arguments.timestamp is not None:
         from maestro.ledger.timestamp import time_of
