@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import gc
 import json
 import shutil
 from base64 import b64encode
@@ -392,9 +393,22 @@ def _tell_log(world: World, log: _LogVerdict) -> None:
         world.stdout.write(f"       … and {len(log.flaws) - SHOWN} more\n")
 
 
+@contextmanager
+def _keeping_all() -> Iterator[None]:
+    """Without looking for garbage: what is read is kept to the end, and looking takes a tenth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _verify(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
     log = _check_log(arguments, world, ledger)
-    reports = [ledger.check(folder, log.logged) for folder in ledger.runs(arguments.run)]
+    with _keeping_all():
+        reports = [ledger.check(folder, log.logged) for folder in ledger.runs(arguments.run)]
     objections = [*log.flaws, *(one for report in reports for one in report.objections)]
     if arguments.format == "json":
         runs = [_as_json(report) for report in reports]

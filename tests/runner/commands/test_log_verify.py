@@ -55,7 +55,7 @@ def first_run(ledger: Copy) -> Path:
     """The folder of the run of which the first checkpoint speaks."""
     head = Log(FolderStore(ledger.path)).head()
     assert head is not None
-    return ledger.path / json.loads(head.tail[0])["name"].split("/segments")[0]
+    return ledger.path / str(json.loads(head.tail[0])["name"]).split("/segments")[0]
 
 
 def test_what_holds_is_said_to_hold(ledger: Copy) -> None:
