@@ -347,10 +347,10 @@ class _LogVerdict:
         """What the checkpoint says, for people."""
         head, covered = self.report.head, self.report.covered
         later = head.size - covered if head is not None else 0
-        when = f", which existed at {self.proven.isoformat()}" if self.proven is not None else ""
+        when = f", which existed at {self.proven.isoformat()}," if self.proven is not None else ""
         return (
-            f"proven: the {many(covered, 'segment')} of the checkpoint in {visible(str(self.checked_against))}{when}, "
-            f"are here, unchanged and in order; {many(later, 'segment')} came since, and more may have been cut off"
+            f"proven: nothing of the {many(covered, 'segment')} in {visible(str(self.checked_against))}{when} is missing, "
+            f"changed or in another order; {many(later, 'segment')} came since, and later ones may have been cut off"
         )
 
 

@@ -61,7 +61,7 @@ def first_run(ledger: Copy) -> Path:
 def test_what_holds_is_said_to_hold(ledger: Copy) -> None:
     code, said = ledger.verify()
     assert code == 0
-    assert "proven: the 1 segment of the checkpoint in" in said
+    assert "proven: nothing of the 1 segment in" in said
     assert "1 segment came since" in said
     assert "0 segments came since" in ledger.verify(kept="kept2")[1]
 
