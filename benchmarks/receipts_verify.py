@@ -99,7 +99,7 @@ def prepare(folder: Path, count: int) -> TrustedKey:
         "apiVersion: maestro-conductor/v1\nkeys:\n  - id: benchmark\n    valid_from: 2020-01-01\n    public_key: |\n"
     )
     (folder / "repo" / "maestro.yaml").write_text(config + lines)
-    git = ["git", "-C", folder / "repo", "-c", "user.name=b", "-c", "user.email=b@example.com"]
+    git = ["git", "-C", str(folder / "repo"), "-c", "user.name=b", "-c", "user.email=b@example.com"]
     subprocess.run([*git, "add", "."], check=True)
     subprocess.run([*git, "commit", "--quiet", "-m", "Govern"], check=True)
     trust = trust_of([Row(signer.public_key_pem)])
