@@ -349,8 +349,8 @@ class _LogVerdict:
         later = head.size - covered if head is not None else 0
         when = f", which existed at {self.proven.isoformat()}," if self.proven is not None else ""
         return (
-            f"proven: nothing of the {many(covered, 'segment')} in {visible(str(self.checked_against))}{when} "
-            f"is missing, changed or in another order; {many(later, 'segment')} came since, and later ones may have been cut off"
+            f"proven: nothing of the {many(covered, 'segment')} in {visible(str(self.checked_against))}{when} is missing,"
+            f" changed or in another order; {many(later, 'segment')} came since, and later ones may have been cut off"
         )
 
 
