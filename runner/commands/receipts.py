@@ -345,11 +345,11 @@ class _LogVerdict:
     @property
     def proven_words(self) -> str:
         """What the checkpoint says, for people."""
-        head, covered = self.report.head, self.report.covered
+        head, covered, file = self.report.head, self.report.covered, visible(str(self.checked_against))
         later = head.size - covered if head is not None else 0
         when = f", which existed at {self.proven.isoformat()}," if self.proven is not None else ""
         return (
-            f"proven: nothing of the {many(covered, 'segment')} in {visible(str(self.checked_against))}{when} is missing,"
+            f"proven: nothing of the {many(covered, 'segment')} in {file}{when} is missing,"
             f" changed or in another order; {many(later, 'segment')} came since, and later ones may have been cut off"
         )
 
