@@ -31,6 +31,8 @@ from maestro.documents.refusal import Refusal, refusals
 from maestro.documents.show import show
 from maestro.errors import UsageError
 from maestro.findings import Location, Mode
+from maestro.ledger import address
+from maestro.ledger.address import ORIGIN, Address
 from maestro.patterns import PatternError, check
 
 CONFIG_PATH = "maestro.yaml"
@@ -82,6 +84,14 @@ Time = Annotated[
     BeforeValidator(_time),
     WithJsonSchema({"type": "string", "pattern": f"^{_TIME.pattern}$", "errorMessage": _TIME_WORDS}),
 ]
+Certificate = Annotated[
+    str,
+    Field(
+        pattern=r"^\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*$",
+        max_length=20_000,
+        json_schema_extra={"errorMessage": "must be a certificate in PEM, from -----BEGIN CERTIFICATE----- on"},
+    ),
+]
 Namespace = Annotated[
     str,
     Field(
@@ -128,10 +138,49 @@ PackReference = Annotated[
 ]
 
 
-class Ledger(StrictModel):
-    """Where evidence is kept."""
+def _store(value: str) -> str:
+    if "://" not in value:
+        return _path(value)
+    try:
+        address.parse(value)
+    except ValueError as error:
+        raise PydanticCustomError("bad_value", "{words}", {"words": str(error)}) from error
+    return value
 
-    store: RepositoryPath = Field(default=".maestro/ledger", description="A folder of the repository")
+
+LEDGER_FOLDER = ".maestro/ledger"
+"""Where the ledger is kept, and where a run works that keeps it elsewhere."""
+
+
+class Ledger(StrictModel):
+    """Where evidence is kept, and who says when."""
+
+    store: Annotated[str, AfterValidator(_store), Field(min_length=1, max_length=1000)] = Field(
+        default=LEDGER_FOLDER,
+        description="A folder of the repository, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, git+https://…, git+ssh://…",
+    )
+    origin: Omittable[
+        Annotated[
+            str,
+            Field(
+                pattern=f"^{ORIGIN.pattern}$",
+                json_schema_extra={"errorMessage": "must be a name like example.com/ledger, without spaces"},
+            ),
+        ]
+    ] = Field(default=None, description="The name of the ledger's log (default: made up when the log is started)")
+    timestamp_authorities: Annotated[tuple[Certificate, ...], Field(strict=False)] = Field(
+        default=(), description="Root certificates (PEM) of authorities whose timestamps on checkpoints are believed"
+    )
+
+    @property
+    def address(self) -> Address:
+        """The store, parsed."""
+        return address.parse(self.store)
+
+    @property
+    def folder(self) -> str:
+        """The folder of the repository in which runs work: the store, where that is one."""
+        return self.store if self.address.kind == "folder" else LEDGER_FOLDER
 
 
 TtlDays = Annotated[int, Field(ge=1, le=3650)]
@@ -165,8 +214,8 @@ class TrustedKey(StrictModel):
     valid_until: Omittable[Time] = Field(default=None, description="Signatures from then on are not believed")
     revoked_at: Omittable[Time] = Field(
         default=None,
-        description="The key may have leaked: no signature of it is believed any more, of whatever date. "
-        "To retire a key without harm use valid_until",
+        description="The key may have leaked: its signatures are believed only where a checkpoint known from elsewhere "
+        "proves that they are older. To retire a key without harm use valid_until",
     )
 
 

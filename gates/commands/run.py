@@ -6,10 +6,12 @@ import argparse
 import datetime as dt
 import signal
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,7 @@ from runner.session import BreakGlass, Facts, Planned
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
+    from maestro.config import Ledger
     from maestro.documents.document import Document
     from policy.engines.engine import Engine
     from runner.dispatch import Summary
@@ -128,6 +131,8 @@ class _Prepared:
     trust: Trust
     signer: Any
     """``Signer``; None in a dry run."""
+    ledger: Ledger
+    root: Path
 
 
 def _prepare(
@@ -137,7 +142,7 @@ def _prepare(
     config = merged.settings.config
     trust = trust_of(config.keys)
     signer = None if arguments.dry_run else _signer(arguments, world, trust)
-    store = repository.root / config.ledger.store
+    store = repository.root / config.ledger.folder
     names, rev = arguments.names, arguments.rev
     if arguments.resume is not None:
         names, source = _planned_before(run_folder(store, arguments.resume), trust, names)
@@ -175,7 +180,7 @@ def _prepare(
         approvals=[_approval_json(one) for one in _approvals_of_merge(world, repository, merged)],
         break_glass=glass,
     )
-    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer)
+    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer, config.ledger, repository.root)
 
 
 def _signer(arguments: argparse.Namespace, world: World, trust: Trust) -> object:
@@ -453,7 +458,32 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
         except ToolFailure as error:
             raise _with_resume(error, folder.run_id) from error
     _tell(world, summary, prepared)
+    _enter(world, prepared)
     return 130 if interrupted else _exit_code(summary, prepared)
+
+
+def _enter(world: World, prepared: _Prepared) -> None:
+    """Enter the closed segment into the ledger's log, and say which checkpoint shows it."""
+    from maestro.ledger.opening import open_store
+    from runner.logged import append_segments
+
+    where = prepared.ledger.address
+    try:
+        head = append_segments(
+            prepared.folder,
+            open_store(where, prepared.root, world.environ),
+            elsewhere=where.kind != "folder",
+            signer=prepared.signer,
+            trust=prepared.trust,
+            now=world.now,
+            origin=prepared.ledger.origin,
+        )
+    except ToolFailure as error:
+        raise _with_resume(error, prepared.folder.run_id) from error
+    if head is not None:
+        said = head.checkpoint
+        root = b64encode(said.root).decode()
+        world.stderr.write(f"ledger {said.origin}: size {said.size}, root {root}\n")
 
 
 def _with_resume(error: ToolFailure, run_id: str) -> MaestroError:
