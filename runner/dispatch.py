@@ -14,7 +14,8 @@ from maestro.errors import UsageError
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.signer import Signer, sign_statement
 from maestro.evidence.trust import Trust
-from runner import receipt, segment, session, store
+from maestro.ledger import durable as store
+from runner import receipt, segment, session
 from runner.drivers.driver import Driver
 from runner.execution import Ending, Execution
 from runner.run_folder import SUFFIX, RunFolder

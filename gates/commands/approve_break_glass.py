@@ -19,10 +19,10 @@ from maestro.canonical_json import digest
 from maestro.documents.document import Document
 from maestro.documents.manifest import Manifest
 from maestro.errors import ToolFailure, UsageError
+from maestro.ledger.durable import keep_out_of_git
 from maestro.report.visible_text import visible
 from maestro.repository import Repository
 from maestro.world import World
-from runner.store import keep_out_of_git
 
 FOLDER = ".maestro/break-glass"
 """Where the file is written: beside the ledger's usual place."""

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from maestro.errors import ToolFailure
 
@@ -35,7 +36,8 @@ def write(path: Path, data: bytes, *, replace: bool = False, durable: bool = Fal
         FileExistsError: it is there already (without ``replace``); only one of several writers succeeds.
         ToolFailure: the disk is full, read-only or broken.
     """
-    temporary = f"{path}.{os.getpid()}.tmp"
+    folder, name = os.path.split(path)
+    temporary = f"{folder}/.{name}.{token_hex(6)}.tmp"  # process ids are not unique where machines share a folder
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
