@@ -18,7 +18,7 @@ from maestro.config import load_config
 from maestro.errors import MaestroError, SelectionError, UsageError
 from maestro.patterns import compile_patterns
 from maestro.repository import Snapshot
-from policy.pack import load_packs
+from policy.pack import Door, load_packs
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
@@ -38,8 +38,8 @@ class Assembled:
     notes: tuple[str, ...]
 
 
-def settings_at(snapshot: Snapshot) -> Settings:
-    """What decides at ``snapshot``.
+def settings_at(snapshot: Snapshot, door: Door | None = None) -> Settings:
+    """What decides at ``snapshot``; signed bundles come in by the ``door``.
 
     Raises:
         UsageError: no maestro.yaml there, or it cannot be read.
@@ -48,7 +48,7 @@ def settings_at(snapshot: Snapshot) -> Settings:
         raise UsageError("there is no maestro.yaml", remedy="`maestro init` writes one, and edits no file of yours")
     config = load_config(CONFIG_FILE, snapshot.read(CONFIG_FILE))
     owners = OwnerBook.of(codeowners_of(snapshot).all_owners, config.owners)
-    return Settings(snapshot, config, owners, load_packs(snapshot, config))
+    return Settings(snapshot, config, owners, load_packs(snapshot, config, door))
 
 
 def assemble(
@@ -59,6 +59,7 @@ def assemble(
     approvals: Callable[[], Sequence[Approval]],
     gate_ids: tuple[str, ...],
     extra_inputs: tuple[ExtraInput, ...] = (),
+    door: Door | None = None,
 ) -> Assembled:
     """The scene of ``change``.
 
@@ -69,7 +70,7 @@ def assemble(
     notes: list[str] = []
     head_settings: Settings | MaestroError
     try:
-        head_settings = settings_at(change.head)
+        head_settings = settings_at(change.head, door)
     except MaestroError as error:
         head_settings = error
     if CONFIG_FILE not in change.policy.entries:
@@ -78,7 +79,7 @@ def assemble(
         change = replace(change, preview=True)
         settings = head_settings
     else:
-        settings = _binding(change, head_settings, notes)
+        settings = _binding(change, head_settings, notes, door)
     scene = Scene(
         change=change,
         settings=settings,
@@ -103,9 +104,11 @@ def assemble(
     )
 
 
-def _binding(change: ChangeSet, head_settings: Settings | MaestroError, notes: list[str]) -> Settings:
+def _binding(
+    change: ChangeSet, head_settings: Settings | MaestroError, notes: list[str], door: Door | None
+) -> Settings:
     try:
-        return settings_at(change.policy)
+        return settings_at(change.policy, door)
     except MaestroError as error:
         # Only a change that repairs what decides, and nothing else, may be judged by what it brings itself;
         # governance still asks for its approval.

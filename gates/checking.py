@@ -27,6 +27,7 @@ from maestro.report.model import Report
 from maestro.repository import Repository
 from maestro.selection import Selection, SelectionOptions, select
 from maestro.world import World
+from policy.bundle.door import BundleDoor
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
@@ -140,6 +141,7 @@ def check(
         approvals=_approvals(world, change),
         gate_ids=tuple(gate.ID for gate in gates),
         extra_inputs=tuple(_extra_input(world, text) for text in arguments.input),
+        door=BundleDoor(repository.root, world.now()),
     )
     scene = assembled.scene
     enabled = wanted(world.stderr, world.environ, quiet=quiet)

@@ -81,6 +81,17 @@ DATA = Rule(
     "A pack's data files are YAML or JSON objects that do not contradict each other",
     "correct the file, or the `data` of the entry in maestro.yaml",
 )
+BUNDLE = Rule(
+    "mc.policy/bundle",
+    "A bundle of packs is signed, whole, current and no older than the last one",
+    "see docs/guides/policy-bundles.md for what its code means, and what to do",
+)
+BUNDLE_EXPIRES = Rule(
+    "mc.policy/bundle_expires",
+    "The next bundle is there before the last day of this one",
+    "build the next revision and sign it; `--from-revision` keeps the content as it is",
+    mode="warn",
+)
 
 RULES = (
     NO_PACK,
@@ -98,4 +109,6 @@ RULES = (
     FILE_NAME,
     NO_MATCH,
     DATA,
+    BUNDLE,
+    BUNDLE_EXPIRES,
 )

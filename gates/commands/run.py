@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,17 @@ def execute(arguments: argparse.Namespace, world: World, *, verdict_for: Verdict
     if arguments.dry_run:
         world.stderr.write("dry run: nothing was started, nothing was written\n")
         return _exit_code_of_plan(prepared)
+    _remember_bundles(prepared)
     return _dispatch(arguments, world, prepared)
+
+
+def _remember_bundles(prepared: _Prepared) -> None:
+    """What this run goes by, no later one goes behind."""
+    from maestro.ledger.folder import FolderStore
+    from policy.bundle.last_seen import remember
+
+    for name, seen in prepared.merged.settings.packs.bundles:
+        remember(FolderStore(prepared.store), name, seen)
 
 
 def _refuse_nonsense(arguments: argparse.Namespace) -> None:
@@ -120,6 +131,7 @@ class _Prepared:
     """Everything that is settled before something starts."""
 
     merged: Merged
+    store: Path
     folder: RunFolder
     facts: Facts
     planned: Sequence[Planned]
@@ -131,7 +143,7 @@ class _Prepared:
 def _prepare(
     arguments: argparse.Namespace, world: World, repository: Repository, verdict_for: VerdictFor
 ) -> _Prepared | None:
-    merged = open_merged(repository, arguments.rev)
+    merged = open_merged(repository, arguments.rev, world.now())
     config = merged.settings.config
     trust = trust_of(config.keys)
     signer = None if arguments.dry_run else _signer(arguments, world, trust)
@@ -140,7 +152,7 @@ def _prepare(
     if arguments.resume is not None:
         names, source = _planned_before(run_folder(store, arguments.resume), trust, names)
         if rev is None and source != merged.commit:
-            merged = open_merged(repository, source)
+            merged = open_merged(repository, source, world.now())
     documents = _changed(world, repository, merged) if arguments.changed else by_name(merged, names)
     if not documents:
         return None
@@ -172,7 +184,7 @@ def _prepare(
         approvals=[_approval_json(one) for one in _approvals_of_merge(world, repository, merged)],
         break_glass=glass,
     )
-    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer)
+    return _Prepared(merged, store, run_folder(store, run_id), facts, planned, trust, signer)
 
 
 def _signer(arguments: argparse.Namespace, world: World, trust: Trust) -> object:

@@ -16,6 +16,7 @@ from maestro.documents import parse
 from maestro.errors import ToolFailure, UsageError
 from maestro.repository import Repository
 from maestro.world import World
+from policy.bundle.door import BundleDoor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """Write the waiver among the waivers and say what comes next."""
     until = _day(arguments.until, world.now().astimezone(dt.UTC).date())
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        settings = settings_at(repository.worktree())
+        settings = settings_at(repository.worktree(), BundleDoor(repository.root, world.now()))
         _refuse_unknown(arguments.rule, settings)
         name = document_name(arguments.rule, arguments.subject)
         text = document(name, arguments.rule, arguments.subject, until, arguments.reason)
