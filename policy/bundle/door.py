@@ -39,7 +39,11 @@ class BundleDoor:
 
         entry = snapshot.entries.get(row.path)
         if entry is None or entry.mode not in _REGULAR:
-            return _refused(row, "`bundles` names it, and there is no such file")
+            return _refused(
+                row,
+                "`bundles` in maestro.yaml names it, and there is no such file",
+                "commit the signed bundle there, or take its row out of `bundles`",
+            )
         beside = row.path + ENDING
         there = beside in snapshot.entries and snapshot.entries[beside].mode in _REGULAR
         files = snapshot.read_many([row.path, *[beside] * there])
@@ -102,5 +106,5 @@ class BundleDoor:
 
 
 def _refused(row: SignedBundle, message: str, remedy: str | None = None) -> Admission:
-    problem = PackProblem(pack_rules.BUNDLE, f"the bundle {row.path}: {message}", Location(row.path), row.path, remedy)
+    problem = PackProblem(pack_rules.BUNDLE, message, Location(row.path), row.path, remedy)
     return Admission((), (problem,), None)

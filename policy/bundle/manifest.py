@@ -94,7 +94,7 @@ def parse(data: bytes | None) -> Manifest:
             raise Refused("manifest-malformed", f"its revision is {revision!r:.60}, not a whole number from 1")
         if not isinstance(metadata, dict) or "maestro" not in metadata:
             raise Refused("manifest-malformed", ".manifest has no metadata.maestro: it was not built by `maestro`")
-        versions = value.get("file_rego_versions") or {}
+        versions = value.get("file_rego_versions", {})
         manifest = Manifest.model_validate(
             {
                 "revision": int(revision[:20]),

@@ -21,6 +21,7 @@ def sign(data: bytes, file_name: str, signer: Signer, now: dt.datetime) -> tuple
     files = read(data)
     files.pop(signatures.SIGNATURES, None)
     said = manifest.parse(files.get(manifest.MANIFEST))
+    signature = signatures.sign(files, signer, now)
     packs_of(files, said, file_name)
-    signed = write({**files, signatures.SIGNATURES: signatures.sign(files, signer, now)})
+    signed = write({**files, signatures.SIGNATURES: signature})
     return signed, statement.attest(file_name, signed, said, signer, now), said
