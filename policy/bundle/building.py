@@ -78,7 +78,7 @@ def _usable(snapshot: Files, config: Config) -> tuple[Pack, ...]:
 
 
 def _path(pack: Pack, module: str) -> str:
-    return module if pack.path == "." else f"{pack.path}/{module}"
+    return f"{pack.path}/{module}"
 
 
 def _packages(pack: Pack) -> set[tuple[str, ...]]:

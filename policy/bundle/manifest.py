@@ -57,7 +57,8 @@ class Manifest(StrictModel):
 
     def to_bytes(self) -> bytes:
         """The file, in canonical JSON."""
-        versions = {f"/{path}": version for path, version in self.file_rego_versions.items()}
+        # OPA looks a file up by its name in the archive, which has a slash before it once OPA has rewritten it.
+        versions = {f"{mark}{path}": version for path, version in self.file_rego_versions.items() for mark in ("", "/")}
         return canonical_json.dumps(
             {
                 "revision": str(self.revision),

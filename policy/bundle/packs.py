@@ -83,7 +83,7 @@ def _check_rest(
     files: Mapping[str, bytes], manifest: Manifest, packs: Iterable[Pack], data: Mapping[str, bytes]
 ) -> None:
     """Nothing is in the bundle that OPA would load and we would not."""
-    known = {f"{pack.path}/{name}" if pack.path != "." else name for pack in packs for name in pack.modules}
+    known = {f"{pack.path}/{name}" for pack in packs for name in pack.modules}
     parity = files.get(PARITY)
     if manifest.contents.parity != (None if parity is None else canonical_json.digest_of_bytes(parity)):
         raise Refused("contents", f"{PARITY} is not the one that its manifest describes")
@@ -120,5 +120,4 @@ def _inside(location: Location, where: str) -> Location:
 
 def _placed(pack: Pack, where: str) -> Pack:
     rules = tuple(replace(rule, location=_inside(rule.location, where)) for rule in pack.rules)
-    path = where if pack.path == "." else f"{where}/{pack.path}"
-    return replace(pack, path=path, location=_inside(pack.location, where), rules=rules, bundle=where)
+    return replace(pack, path=f"{where}/{pack.path}", location=_inside(pack.location, where), rules=rules, bundle=where)

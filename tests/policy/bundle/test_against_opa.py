@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 import json
 import os
 import re
@@ -30,7 +32,6 @@ from tests.policy.bundle.bundles import (
     changed,
     let_in,
     payload_of,
-    row,
     signed,
     tarball,
     token,
@@ -93,7 +94,16 @@ def test_opa_run_accepts_ours_with_the_right_key_only(opa: Opa) -> None:
     (opa.folder / "right.tar.gz").write_bytes(signed())
     (opa.folder / "wrong.tar.gz").write_bytes(signed(signer=keys.signer("other")))
     for name, accepted in (("right.tar.gz", True), ("wrong.tar.gz", False)):
-        command = [tool("opa"), "run", "--server", "--addr", "127.0.0.1:0", "--log-level", "info", "--disable-telemetry"]
+        command = [
+            tool("opa"),
+            "run",
+            "--server",
+            "--addr",
+            "127.0.0.1:0",
+            "--log-level",
+            "info",
+            "--disable-telemetry",
+        ]
         command += ["--verification-key", "public.pem", "--signing-alg", "ES256", "--bundle", name]
         environ = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(opa.folder)}
         with subprocess.Popen(
@@ -112,9 +122,8 @@ def test_what_opa_build_signs_we_accept(opa: Opa) -> None:
     done = opa("build", "-b", ".", *SIGN, "-o", "../out.tar.gz", cwd=folder)
     assert done.returncode == 0, done.stderr
     theirs = (opa.folder / "out.tar.gz").read_bytes()
-    found = let_in(theirs.replace(b"", b""), row()) if "policy/parity.lock" in read(theirs) else None
     # `opa build` keeps Rego, data and manifest, and nothing else: a bundle with a parity lock does not survive it.
-    assert found is None
+    assert "policy/parity.lock" not in read(theirs)
     assert ours(theirs) == "contents"
     (folder / "policy/parity.lock").unlink()
     said = json.loads((folder / ".manifest").read_text())
@@ -142,7 +151,7 @@ def test_a_file_has_the_digest_that_opa_gives_it(opa: Opa) -> None:
         '{"z":{"y":[],"x":{},"w":[{}]},"a":null,"b":true,"c":false}',
         json.dumps({"t": "".join(map(chr, [*range(1, 200), 0x2027, 0x2028, 0x2029, 0xFEFF, 0xFFFD, 0x1F600]))}),
         json.dumps({"<&>": "</script>", "\u00e9": 1, "\U0001f600": 2, "\uffff": 3, "a\u2028": 4}, ensure_ascii=False),
-        json.dumps({"\ud83d\ude00": "\\/ \" \b\f\n\r\t \x7f"}),
+        json.dumps({"\ud83d\ude00": '\\/ " \b\f\n\r\t \x7f'}),
         '{ "spaced" : [ 1 ,\n 2 ] , "slash":"a\\/b" , "u": "\\u0041\\u00e9" }',
     ]
     names = []
@@ -156,8 +165,7 @@ def test_a_file_has_the_digest_that_opa_gives_it(opa: Opa) -> None:
     done = opa("sign", "-b", ".", *SIGN, cwd=folder)
     assert done.returncode == 0, done.stderr
     listed = {
-        one["name"]: one["hash"]
-        for one in payload_of(write({SIGNATURES: (folder / SIGNATURES).read_bytes()}))["files"]
+        one["name"]: one["hash"] for one in payload_of(write({SIGNATURES: (folder / SIGNATURES).read_bytes()}))["files"]
     }
     assert sorted(listed) == sorted([*names, ".manifest"])
     for name, digest in listed.items():
@@ -171,49 +179,9 @@ def _token_of(change: Callable[[dict[str, Any]], object]) -> bytes:
 
 
 PACK = "policy/packs/images/images.rego"
-TABLE: dict[str, tuple[Callable[[], bytes], str, bool]] = {
-    # what is done to it: (how, our answer, whether OPA accepts it)
-    "nothing": (signed, "accepted", True),
-    "unsigned": (built, "signature-missing", False),
-    "another key": (lambda: signed(signer=keys.signer("other")), "key-unknown", False),
-    "a module changed": (lambda: changed(signed(), lambda f: f.update({PACK: f[PACK] + b"#"})), "file-altered", False),
-    "a module left out": (lambda: changed(signed(), lambda f: f.pop(PACK)), "file-missing", False),
-    "a module added": (lambda: changed(signed(), lambda f: f.update({"x.rego": b"package x"})), "file-unlisted", False),
-    "data changed": (lambda: changed(signed(), lambda f: f.update({"data.json": b"{}"})), "file-altered", False),
-    "the manifest changed": (lambda: changed(signed(), lambda f: f.update({".manifest": b"{}"})), "file-altered", False),
-    "two signatures": (
-        lambda: changed(
-            signed(), lambda f: f.update({SIGNATURES: json.dumps({"signatures": ["a.b.c", "a.b.c"]}).encode()})
-        ),
-        "signature-malformed",
-        False,
-    ),
-    "a scope": (lambda: _token_of(lambda said: said.update(scope="write")), "signature-scope", False),
-    "no hash algorithm": (lambda: _token_of(lambda said: said["files"][0].pop("algorithm")), "file-hash-weak", False),
-    "cut off": (lambda: signed()[:-600], "archive-gzip", False),
-    # What OPA accepts and we refuse.
-    "SHA-1": (lambda: _sha1(), "file-hash-weak", True),
-    "a header that says RS256": (
-        lambda: with_token(signed(), token({"alg": "RS256"}, payload_of(signed()))),
-        "signature-algorithm",
-        True,
-    ),
-    "a file listed twice": (
-        lambda: _token_of(lambda said: said["files"].append(said["files"][0])),
-        "signature-malformed",
-        True,
-    ),
-    "bytes behind the end": (lambda: signed() + b"x", "archive-trailing", True),
-    "a link in it": (lambda: _with_link(), "archive-entry", True),
-    "a folder in it": (lambda: _with_link(tarfile.DIRTYPE), "archive-entry", True),
-    "expired": (lambda: signed(built(expires=__import__("datetime").date(2026, 1, 1))), "expired", True),
-    "revision 0": (lambda: _without_number(), "manifest-malformed", True),
-}
 
 
 def _sha1() -> bytes:
-    import hashlib
-
     def weaken(said: dict[str, Any]) -> None:
         for one in said["files"]:
             if one["name"] == PACK:
@@ -233,6 +201,50 @@ def _without_number() -> bytes:
         files[".manifest"] = files[".manifest"].replace(b'"revision":"42"', b'"revision":"0"')
 
     return changed(signed(), change, again=True)
+
+
+TABLE: dict[str, tuple[Callable[[], bytes], str, bool]] = {
+    # what is done to it: (how, our answer, whether OPA accepts it)
+    "nothing": (signed, "accepted", True),
+    "unsigned": (built, "signature-missing", False),
+    "another key": (lambda: signed(signer=keys.signer("other")), "key-unknown", False),
+    "a module changed": (lambda: changed(signed(), lambda f: f.update({PACK: f[PACK] + b"#"})), "file-altered", False),
+    "a module left out": (lambda: changed(signed(), lambda f: f.pop(PACK)), "file-missing", False),
+    "a module added": (lambda: changed(signed(), lambda f: f.update({"x.rego": b"package x"})), "file-unlisted", False),
+    "data changed": (lambda: changed(signed(), lambda f: f.update({"data.json": b"{}"})), "file-altered", False),
+    "the manifest changed": (
+        lambda: changed(signed(), lambda f: f.update({".manifest": b"{}"})),
+        "file-altered",
+        False,
+    ),
+    "two signatures": (
+        lambda: changed(
+            signed(), lambda f: f.update({SIGNATURES: json.dumps({"signatures": ["a.b.c", "a.b.c"]}).encode()})
+        ),
+        "signature-malformed",
+        False,
+    ),
+    "a scope": (lambda: _token_of(lambda said: said.update(scope="write")), "signature-scope", False),
+    "no hash algorithm": (lambda: _token_of(lambda said: said["files"][0].pop("algorithm")), "file-hash-weak", False),
+    "cut off": (lambda: signed()[:-600], "archive-gzip", False),
+    # What OPA accepts and we refuse.
+    "SHA-1": (_sha1, "file-hash-weak", True),
+    "a header that says RS256": (
+        lambda: with_token(signed(), token({"alg": "RS256"}, payload_of(signed()))),
+        "signature-algorithm",
+        True,
+    ),
+    "a file listed twice": (
+        lambda: _token_of(lambda said: said["files"].append(said["files"][0])),
+        "signature-malformed",
+        True,
+    ),
+    "bytes behind the end": (lambda: signed() + b"x", "archive-trailing", True),
+    "a link in it": (_with_link, "archive-entry", True),
+    "a folder in it": (lambda: _with_link(tarfile.DIRTYPE), "archive-entry", True),
+    "expired": (lambda: signed(built(expires=dt.date(2026, 1, 1))), "expired", True),
+    "revision 0": (_without_number, "manifest-malformed", True),
+}
 
 
 @pytest.mark.parametrize("what", TABLE)

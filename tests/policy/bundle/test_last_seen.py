@@ -40,7 +40,9 @@ def test_of_many_at_once_the_highest_stays() -> None:
     assert seen(store, "policy") == Seen(199, "x")
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"revision":"1","content":"x"}', b'{"revision":true,"content":"x"}'])
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{}", b'{"revision":"1","content":"x"}', b'{"revision":true,"content":"x"}']
+)
 def test_what_makes_no_sense_is_no_answer(data: bytes) -> None:
     """It may have been damaged so that an old bundle is let in again: nothing is, until it is put right."""
     store = MemoryStore()

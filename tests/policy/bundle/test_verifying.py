@@ -114,7 +114,9 @@ def test_the_public_key_as_a_secret() -> None:
     assert refused(with_token(SIGNED, forged)) == "signature-algorithm"
 
 
-@pytest.mark.parametrize("more", [{"crit": ["b64"], "b64": False}, {"jwk": {}}, {"jku": "x"}, {"x5c": []}, {"b64": True}])
+@pytest.mark.parametrize(
+    "more", [{"crit": ["b64"], "b64": False}, {"jwk": {}}, {"jku": "x"}, {"x5c": []}, {"b64": True}]
+)
 def test_a_header_that_says_more(more: dict[str, object]) -> None:
     assert refused(with_token(SIGNED, token({**HEADER, **more}, payload_of(SIGNED)))) == "signature-malformed"
 
@@ -267,7 +269,7 @@ JSON = st.recursive(
 )
 
 
-@given(st.fixed_dictionaries({}, optional={name: JSON for name in ("revision", "roots", "metadata", "rego_version")}))
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(("revision", "roots", "metadata", "rego_version"), JSON)))
 def test_any_manifest_is_read_or_refused(value: dict[str, Any]) -> None:
     with contextlib.suppress(Refused):
         manifest.parse(json.dumps(value).encode("utf-8", "surrogatepass"))
