@@ -83,10 +83,13 @@ def folders_of(pattern: str, modules: list[str]) -> dict[str, list[str]]:
     """The pack folders that an entry names, each with its modules. A folder inside a named one is a part of it."""
     pattern = pattern.removeprefix("./").rstrip("/")
     out: dict[str, list[str]] = {}
+    if not _WILDCARD.search(pattern):
+        inside = [path for path in modules if path.startswith(pattern + "/")]
+        return {pattern: inside} if inside else {}
     for path in modules:
         parents = [str(parent) for parent in PurePosixPath(path).parents][::-1]
         for folder in parents:
-            if folder == pattern or (_WILDCARD.search(pattern) and matches(pattern, folder)):
+            if folder == pattern or matches(pattern, folder):
                 out.setdefault(folder, []).append(path)
                 break
     return out
@@ -135,6 +138,8 @@ class _Loader:
     entry: PackEntry
     snapshot: Files
     problems: list[PackProblem] = field(default_factory=list)
+    _texts: dict[str, Text] = field(default_factory=dict)
+    """Modules that were scanned for their syntax's version already."""
 
     def load(self) -> Pack | None:
         v1 = self._rego_version() == "v1"
@@ -195,8 +200,8 @@ class _Loader:
         module may say so, and METADATA reads the same in both."""
         if self.entry.rego_version:
             return self.entry.rego_version
-        for source in self.snapshot.read_many(self._regular()).values():
-            text = read_text(source.decode("utf-8", "replace"))
+        for path, source in self.snapshot.read_many(self._regular()).items():
+            text = self._texts[path] = read_text(source.decode("utf-8", "replace"))
             found, _ = read_blocks("", text, [])
             if any(block.on_package and block.custom.get("rego") == "v0" for block in found):
                 return "v0"
@@ -227,7 +232,7 @@ class _Loader:
                 self._problem(pack_rules.UNREADABLE, "the module holds a NUL byte", Location(path, line))
                 sound = False
                 continue
-            text = read_text(decoded)
+            text = self._texts.get(path) or read_text(decoded)
             found = heads(text, v1=v1)
             blocks, complaints = read_blocks(path, text, found)
             for complaint in complaints:
