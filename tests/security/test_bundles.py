@@ -13,6 +13,7 @@ from policy.bundle.last_seen import Seen, remember, seen
 from tests.gates.governed import MANIFEST, POOL, SETTINGS, Answer, maestro
 from tests.maestro.evidence import keys
 from tests.policy.bundle.bundles import NOW, built, changed, signed
+from tests.runner.governed_runs import Runs
 from tests.support.git_repo import GitRepo
 from tests.support.tools import tool
 
@@ -151,3 +152,21 @@ def test_another_file_in_its_place_is_a_change_to_what_decides(tmp_path: Path) -
     newer = signed(built(43, files=FILES, packs="['policy/packs/*']"))
     repo.commit({BUNDLE: newer}, "Newer")
     assert "mc.governance/pack_changed" in asked(repo, "check").rules("governance")
+
+
+def test_a_run_raises_the_floor_and_a_refused_bundle_starts_nothing(tmp_path: Path) -> None:
+    """NOW of these runs is two days before the bundle's: the key's time and the signature's are of then."""
+    then = dt.datetime(2026, 11, 23, 11, tzinfo=dt.UTC)
+    rows = settings().partition("bundles:")[2].replace("minimum_revision: 42", "minimum_revision: 1")
+    runs = Runs(tmp_path, config=f"bundles:{rows}")
+    store = FolderStore(runs.ledger)
+    for revision, code in ((42, 0), (43, 0), (42, 1)):
+        bundle = signed(built(revision, files=FILES, packs="['policy/packs/*']"), now=then)
+        runs.repo.commit({BUNDLE: bundle}, f"Revision {revision}, {code}")
+        answer = runs.run("a")
+        assert answer.code == code, answer.err
+        found = seen(store, "policy")
+        assert found is not None
+        assert found.revision == max(revision, 43 if code else revision)
+    assert "[revision-too-low]" in answer.err
+    assert runs.ran == ["a", "a"]
