@@ -258,7 +258,8 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
             raise ToolFailure(
                 f"the pack {problem.pack} cannot judge: {problem.message}",
                 where=problem.location.path,
-                remedy="repair it; `--break-glass` runs in spite of it where maestro.yaml allows that",
+                remedy=(problem.remedy or "repair it")
+                + "; `--break-glass` runs in spite of it where maestro.yaml allows that",
             )
         unread = digest(document.raw.value)
         error = f"cannot judge: {problem.message}"

@@ -161,7 +161,8 @@ def test_a_run_raises_the_floor_and_a_refused_bundle_starts_nothing(tmp_path: Pa
     runs = Runs(tmp_path, config=f"bundles:{rows}")
     store = FolderStore(runs.ledger)
     for revision, code in ((42, 0), (43, 0), (42, 1)):
-        bundle = signed(built(revision, files=FILES, packs="['policy/packs/*']"), now=then)
+        expires = dt.date(2027, 5, 1)
+        bundle = signed(built(revision, files=FILES, packs="['policy/packs/*']", expires=expires), now=then)
         runs.repo.commit({BUNDLE: bundle}, f"Revision {revision}, {code}")
         answer = runs.run("a")
         assert answer.code == code, answer.err
