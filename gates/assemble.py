@@ -18,7 +18,7 @@ from maestro.config import load_config
 from maestro.errors import MaestroError, SelectionError, UsageError
 from maestro.patterns import compile_patterns
 from maestro.repository import Snapshot
-from policy.pack import load_packs
+from policy.pack import Door, load_packs
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
@@ -38,8 +38,8 @@ class Assembled:
     notes: tuple[str, ...]
 
 
-def settings_at(snapshot: Snapshot, *, day: dt.date) -> Settings:
-    """What decides at ``snapshot``, on ``day`` (UTC): rules harden on a date.
+def settings_at(snapshot: Snapshot, *, day: dt.date, door: Door | None = None) -> Settings:
+    """What decides at ``snapshot``, on ``day`` (UTC): rules harden on a date; signed bundles come in by the ``door``.
 
     Raises:
         UsageError: no maestro.yaml there, or it cannot be read.
@@ -48,7 +48,7 @@ def settings_at(snapshot: Snapshot, *, day: dt.date) -> Settings:
         raise UsageError("there is no maestro.yaml", remedy="`maestro init` writes one, and edits no file of yours")
     config = load_config(CONFIG_FILE, snapshot.read(CONFIG_FILE))
     owners = OwnerBook.of(codeowners_of(snapshot).all_owners, config.owners)
-    return Settings(snapshot, config, owners, load_packs(snapshot, config).on(day))
+    return Settings(snapshot, config, owners, load_packs(snapshot, config, door).on(day))
 
 
 def assemble(
@@ -61,6 +61,7 @@ def assemble(
     extra_inputs: tuple[ExtraInput, ...] = (),
     prove: Prove | None = None,
     decided: Decided = ignore,
+    door: Door | None = None,
 ) -> Assembled:
     """The scene of ``change``.
 
@@ -72,7 +73,7 @@ def assemble(
     day = now.astimezone(dt.UTC).date()
     head_settings: Settings | MaestroError
     try:
-        head_settings = settings_at(change.head, day=day)
+        head_settings = settings_at(change.head, day=day, door=door)
     except MaestroError as error:
         head_settings = error
     if CONFIG_FILE not in change.policy.entries:
@@ -81,7 +82,7 @@ def assemble(
         change = replace(change, preview=True)
         settings = head_settings
     else:
-        settings = _binding(change, head_settings, day, notes)
+        settings = _binding(change, head_settings, day, notes, door)
     scene = Scene(
         change=change,
         settings=settings,
@@ -108,9 +109,11 @@ def assemble(
     )
 
 
-def _binding(change: ChangeSet, head_settings: Settings | MaestroError, day: dt.date, notes: list[str]) -> Settings:
+def _binding(
+    change: ChangeSet, head_settings: Settings | MaestroError, day: dt.date, notes: list[str], door: Door | None
+) -> Settings:
     try:
-        return settings_at(change.policy, day=day)
+        return settings_at(change.policy, day=day, door=door)
     except MaestroError as error:
         # Only a change that repairs what decides, and nothing else, may be judged by what it brings itself;
         # governance still asks for its approval.

@@ -29,6 +29,7 @@ from maestro.report.model import Report
 from maestro.repository import Repository
 from maestro.selection import Selection, SelectionOptions, select
 from maestro.world import World
+from policy.bundle.door import BundleDoor
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
@@ -184,6 +185,7 @@ def check(
         gate_ids=tuple(gate.ID for gate in gates),
         extra_inputs=tuple(_extra_input(world, text) for text in arguments.input),
         prove=prover(world),
+        door=BundleDoor(repository.root, world.now()),
     )
     scene = assembled.scene
     judge.believe_lock_of(scene)

@@ -14,6 +14,7 @@ from maestro.documents.document import Document
 from maestro.errors import SelectionError, UsageError
 from maestro.patterns import compile_patterns
 from maestro.repository import Repository, Snapshot, compare
+from policy.bundle.door import BundleDoor
 from runner.errors import Refused
 
 
@@ -34,7 +35,7 @@ class Merged:
 
 
 def open_merged(repository: Repository, rev: str | None, now: dt.datetime) -> Merged:
-    """The merged state to run from: ``rev``, or the tip of the default branch; rules have the modes of ``now``.
+    """The merged state to run from: ``rev``, or the tip of the default branch, as of ``now``.
 
     Raises:
         UsageError: there is no default branch, no such revision, or no maestro.yaml at the tip.
@@ -55,7 +56,7 @@ def open_merged(repository: Repository, rev: str | None, now: dt.datetime) -> Me
         )
     tip = repository.snapshot(policy_revision)
     source = tip if commit == policy_revision else repository.snapshot(commit)
-    settings = settings_at(tip, day=now.astimezone(dt.UTC).date())
+    settings = settings_at(tip, day=now.astimezone(dt.UTC).date(), door=BundleDoor(repository.root, now))
     governs = compile_patterns(settings.config.documents)
     at_tip = DocumentIndex(tip, governs)
     at_source = at_tip if source is tip else DocumentIndex(source, governs)

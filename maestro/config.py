@@ -219,6 +219,27 @@ class TrustedKey(StrictModel):
     )
 
 
+class SignedBundle(StrictModel):
+    """Packs that were built and signed elsewhere, and what must hold for them to judge here."""
+
+    path: RepositoryPath = Field(description="The bundle's file")
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9][a-z0-9_-]*$",
+            max_length=100,
+            json_schema_extra={"errorMessage": "must be lower-case letters, digits, - and _"},
+        ),
+    ] = Field(default="policy", description="What the bundle calls itself")
+    minimum_revision: Omittable[Annotated[int, Field(ge=1, le=2**53 - 1)]] = Field(
+        default=None, description="No lower revision is loaded, whatever was seen before"
+    )
+    maximum_age_days: int = Field(default=180, ge=1, le=3650, description="How far ahead its expiry may lie")
+    keys: Annotated[tuple[TrustedKey, ...], Field(strict=False, min_length=1)] = Field(
+        description="Keys whose signature on this bundle is believed; those of `keys` sign no bundles"
+    )
+
+
 class BreakGlass(StrictModel):
     """Executing in spite of a deny."""
 
@@ -247,6 +268,9 @@ class Config(StrictModel):
     )
     packs: Annotated[tuple[PackReference, ...], Field(strict=False)] = Field(
         default=("policy/packs/*",), description="Folders of Rego packs"
+    )
+    bundles: Annotated[tuple[SignedBundle, ...], Field(strict=False)] = Field(
+        default=(), description="Signed bundles whose packs judge here as well"
     )
     existing: Literal["warn", "block"] = Field(
         default="warn", description="Whether findings that the target branch already has block"
@@ -324,9 +348,23 @@ _SMALLEST = "the smallest is one line: `apiVersion: maestro-conductor/v1`"
 
 
 def _relations(config: Config) -> Iterator[Refusal]:
+    yield from _keys(config.keys, ("keys",))
+    for field in ("name", "path"):
+        met: set[str] = set()
+        for index, bundle in enumerate(config.bundles):
+            steps = ("bundles", index, field)
+            value = getattr(bundle, field)
+            if value in met:
+                yield Refusal(rules.BAD_VALUE, f"{dotted(steps)} is also the {field} of a bundle before it", steps)
+            met.add(value)
+    for index, bundle in enumerate(config.bundles):
+        yield from _keys(bundle.keys, ("bundles", index, "keys"))
+
+
+def _keys(keys: tuple[TrustedKey, ...], above: tuple[str | int, ...]) -> Iterator[Refusal]:
     ids: set[str] = set()
-    for index, key in enumerate(config.keys):
-        steps = ("keys", index)
+    for index, key in enumerate(keys):
+        steps = (*above, index)
         if key.id in ids:
             yield Refusal(
                 rules.BAD_VALUE, f"{dotted((*steps, 'id'))} is also the id of a key before it", (*steps, "id")

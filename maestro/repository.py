@@ -179,6 +179,13 @@ class Repository:
         name = done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
         return name.removeprefix("refs/heads/") if done.returncode == 0 else None
 
+    def tags(self, prefix: str) -> dict[str, str]:
+        """The tags below ``prefix`` (``release/``): the rest of the name to the commit."""
+        output = self.git.output("for-each-ref", "--format=%(refname)", f"refs/tags/{prefix}")
+        refs = output.decode("utf-8", "surrogateescape").splitlines()
+        found = {ref.removeprefix(f"refs/tags/{prefix}"): self.find(ref) for ref in refs}
+        return {name: commit for name, commit in found.items() if commit is not None}
+
     def default_branch_rev(self, configured: str | None) -> str | None:
         """The branch that changes are merged into: what origin/HEAD points to, else origin/<configured>, else the
         local <configured>; without ``configured``, main or master, else the only local branch when there is no

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from maestro import canonical_json
 from maestro.config import Config, PackEntry
@@ -19,9 +19,12 @@ from maestro.patterns import PatternError, check, matches
 from policy import pack_rules
 from policy.engines.engine import RegoVersion
 from policy.metadata import Annotation, read_blocks
-from policy.pack import Files, InputKind, Pack, PackProblem, PackRule, Packs, RuleKind
+from policy.pack import Admission, Door, Files, InputKind, Pack, PackProblem, PackRule, Packs, RuleKind
 from policy.pack_data import merge
 from policy.rego_text import Head, Text, heads, read_text
+
+if TYPE_CHECKING:
+    from policy.bundle.last_seen import Seen
 
 CONFIG_PATH = "maestro.yaml"
 _RULE_NAME = re.compile(r"(deny|violation|warn)((?:_[a-zA-Z0-9]+)*)\Z")
@@ -34,14 +37,14 @@ _REGULAR = ("100644", "100755")
 _INPUTS: tuple[str, ...] = get_args(InputKind)
 
 
-def load(snapshot: Files, config: Config) -> Packs:
+def load(snapshot: Files, config: Config, door: Door | None) -> Packs:
     """See ``policy.pack.load_packs``."""
     packs: list[Pack] = []
     problems: list[PackProblem] = []
     modules = _module_paths(snapshot)
     for item in config.packs:
         entry = PackEntry(path=item) if isinstance(item, str) else item
-        folders = _folders(entry.path, modules)
+        folders = folders_of(entry.path, modules)
         # Somebody who wrote no `packs` promised none; a folder that was named must be there.
         if not folders and "packs" in config.model_fields_set:
             problems.append(_nothing_there(entry.path))
@@ -51,7 +54,22 @@ def load(snapshot: Files, config: Config) -> Packs:
             problems += loader.problems
             if pack is not None:
                 packs.append(pack)
-    return _one_pack_per_namespace(packs, problems)
+    bundles = []
+    for admission in _admissions(snapshot, config, door):
+        packs += admission.packs
+        problems += admission.problems
+        bundles += [admission.bundle] if admission.bundle is not None else []
+    return _one_pack_per_namespace(packs, problems, tuple(bundles))
+
+
+def _admissions(snapshot: Files, config: Config, door: Door | None) -> Iterable[Admission]:
+    if door is not None:
+        return door.admit(snapshot, config)
+    message = "a signed bundle is not read here"
+    return [
+        Admission((), (PackProblem(pack_rules.BUNDLE, message, Location(row.path), row.path),), None)
+        for row in config.bundles
+    ]
 
 
 def _module_paths(snapshot: Files) -> list[str]:
@@ -64,14 +82,17 @@ def _module_paths(snapshot: Files) -> list[str]:
     )
 
 
-def _folders(pattern: str, modules: list[str]) -> dict[str, list[str]]:
+def folders_of(pattern: str, modules: list[str]) -> dict[str, list[str]]:
     """The pack folders that an entry names, each with its modules. A folder inside a named one is a part of it."""
     pattern = pattern.removeprefix("./").rstrip("/")
     out: dict[str, list[str]] = {}
+    if not _WILDCARD.search(pattern):
+        inside = [path for path in modules if path.startswith(pattern + "/")]
+        return {pattern: inside} if inside else {}
     for path in modules:
         parents = [str(parent) for parent in PurePosixPath(path).parents][::-1]
         for folder in parents:
-            if folder == pattern or (_WILDCARD.search(pattern) and matches(pattern, folder)):
+            if folder == pattern or matches(pattern, folder):
                 out.setdefault(folder, []).append(path)
                 break
     return out
@@ -86,7 +107,9 @@ def _nothing_there(pattern: str) -> PackProblem:
     )
 
 
-def _one_pack_per_namespace(packs: list[Pack], problems: list[PackProblem]) -> Packs:
+def _one_pack_per_namespace(
+    packs: list[Pack], problems: list[PackProblem], bundles: tuple[tuple[str, Seen], ...]
+) -> Packs:
     by_name: dict[str, list[Pack]] = {}
     for pack in packs:
         by_name.setdefault(pack.name, []).append(pack)
@@ -94,7 +117,7 @@ def _one_pack_per_namespace(packs: list[Pack], problems: list[PackProblem]) -> P
         for other in several[1:]:
             message = f"the name {name} is that of {several[0].path} as well as of {other.path}"
             problems.append(PackProblem(pack_rules.SAME_NAMESPACE, message, other.location, other.path))
-    return Packs(tuple(several[0] for several in by_name.values() if len(several) == 1), tuple(problems))
+    return Packs(tuple(several[0] for several in by_name.values() if len(several) == 1), tuple(problems), bundles)
 
 
 @dataclass
@@ -118,6 +141,8 @@ class _Loader:
     entry: PackEntry
     snapshot: Files
     problems: list[PackProblem] = field(default_factory=list)
+    _texts: dict[str, Text] = field(default_factory=dict)
+    """Modules that were scanned for their syntax's version already."""
 
     def load(self) -> Pack | None:
         v1 = self._rego_version() == "v1"
@@ -179,8 +204,8 @@ class _Loader:
         module may say so, and METADATA reads the same in both."""
         if self.entry.rego_version:
             return self.entry.rego_version
-        for source in self.snapshot.read_many(self._regular()).values():
-            text = read_text(source.decode("utf-8", "replace"))
+        for path, source in self.snapshot.read_many(self._regular()).items():
+            text = self._texts[path] = read_text(source.decode("utf-8", "replace"))
             found, _ = read_blocks("", text, [])
             if any(block.on_package and block.custom.get("rego") == "v0" for block in found):
                 return "v0"
@@ -211,7 +236,7 @@ class _Loader:
                 self._problem(pack_rules.UNREADABLE, "the module holds a NUL byte", Location(path, line))
                 sound = False
                 continue
-            text = read_text(decoded)
+            text = self._texts.get(path) or read_text(decoded)
             found = heads(text, v1=v1)
             blocks, complaints = read_blocks(path, text, found)
             for complaint in complaints:

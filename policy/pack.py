@@ -12,6 +12,7 @@ from policy.engines.engine import Program, RegoVersion
 
 if TYPE_CHECKING:
     from maestro.config import Config
+    from policy.bundle.last_seen import Seen
 
 InputKind = Literal["document", "flag-change", "manifest-change", "placement-request"]
 RuleKind = Literal["deny", "warn", "violation"]
@@ -66,6 +67,8 @@ class Pack:
     new: bool = False
     package: str | None = None
     """The Rego package that is asked, where it is not ``name``."""
+    bundle: str | None = None
+    """The signed bundle's file that it came in."""
     effective_on: dt.date | None = None
     """The day (UTC) from whose beginning on it has the mode that is written; before it, one step milder."""
     hardens: Hardening | None = None
@@ -142,6 +145,8 @@ class Packs:
 
     packs: tuple[Pack, ...]
     problems: tuple[PackProblem, ...]
+    bundles: tuple[tuple[str, Seen], ...] = ()
+    """Of every bundle that was let in, its name and the revision it has."""
 
     def on(self, day: dt.date) -> Packs:
         """The packs as they judge on ``day`` (UTC)."""
@@ -159,8 +164,27 @@ class Files(Protocol):
         """The bytes of several files."""
 
 
-def load_packs(snapshot: Files, config: Config) -> Packs:
-    """Find, read and check every pack that maestro.yaml names. Evaluates nothing, raises nothing for what it reads."""
+@dataclass(frozen=True)
+class Admission:
+    """A bundle's packs, or what keeps them out; ``bundle`` as in ``Packs.bundles``, None where it was refused."""
+
+    packs: tuple[Pack, ...]
+    problems: tuple[PackProblem, ...]
+    bundle: tuple[str, Seen] | None
+
+
+class Door(Protocol):
+    """The one way in for packs that do not lie in the revision as files."""
+
+    def admit(self, snapshot: Files, config: Config) -> Iterable[Admission]:
+        """Verify every bundle that maestro.yaml names. Raises nothing for what it reads."""
+
+
+def load_packs(snapshot: Files, config: Config, door: Door | None = None) -> Packs:
+    """Find, read and check every pack that maestro.yaml names. Evaluates nothing, raises nothing for what it reads.
+
+    Without a ``door`` every bundle is a problem that blocks.
+    """
     from policy.loading import load
 
-    return load(snapshot, config)
+    return load(snapshot, config, door)

@@ -91,6 +91,17 @@ ENGINES_DISAGREE = Rule(
     "Two engines that are asked the same answer the same",
     "look at the smallest input, find out which engine is wrong, and write the rule in another way",
 )
+BUNDLE = Rule(
+    "mc.policy/bundle",
+    "A bundle of packs is signed, whole, current and no older than the last one",
+    "see docs/guides/policy-bundles.md for what its code means, and what to do",
+)
+BUNDLE_EXPIRES = Rule(
+    "mc.policy/bundle_expires",
+    "The next bundle is there before the last day of this one",
+    "build the next revision and sign it; `--from-revision` keeps the content as it is",
+    mode="warn",
+)
 
 RULES = (
     NO_PACK,
@@ -110,4 +121,6 @@ RULES = (
     NO_MATCH,
     DATA,
     ENGINES_DISAGREE,
+    BUNDLE,
+    BUNDLE_EXPIRES,
 )

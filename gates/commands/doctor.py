@@ -137,7 +137,7 @@ def _repository(folder: Path, world: World, *, ask_github: bool) -> Iterator[Lin
             if "maestro.yaml" not in files.entries:
                 yield Line("repository", "advice", f"{repository.root} is not governed yet", "run `maestro init`")
                 return
-            yield from _governed(files, world)
+            yield from _governed(files, repository.root, world)
             remote = Git(repository.root, world.environ).run("config", "--get", "remote.origin.url").stdout.decode()
     except MaestroError as error:
         yield Line("repository", "advice", error.message, error.remedy)
@@ -145,8 +145,9 @@ def _repository(folder: Path, world: World, *, ask_github: bool) -> Iterator[Lin
     yield from _github(world, remote, (branch or "main").removeprefix("origin/"), ask=ask_github)
 
 
-def _governed(files: Snapshot, world: World) -> Iterator[Line]:
+def _governed(files: Snapshot, root: Path, world: World) -> Iterator[Line]:
     from maestro.config import load_config
+    from policy.bundle.door import BundleDoor
     from policy.pack import load_packs
 
     try:
@@ -155,7 +156,7 @@ def _governed(files: Snapshot, world: World) -> Iterator[Line]:
         text = f"{error.where}: {error.message}" if error.where else error.message
         yield Line("maestro.yaml", "missing", text, error.remedy)
         return
-    packs = load_packs(files, config).on(world.now().astimezone(dt.UTC).date())
+    packs = load_packs(files, config, BundleDoor(root, world.now())).on(world.now().astimezone(dt.UTC).date())
     told = [f"{pack.name} ({mode_words(pack.mode, pack.hardens)})" for pack in packs.packs]
     yield Line("packs", "ok", ", ".join(told) or "none")
     for problem in packs.problems:

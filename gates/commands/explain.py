@@ -132,6 +132,7 @@ class _OwnPack:
 def _own_packs(folder: Path, world: World) -> list[_OwnPack]:
     """The packs of the repository around ``folder``, as they are in its working tree; none outside of one."""
     from maestro.config import load_config
+    from policy.bundle.door import BundleDoor
     from policy.pack import load_packs
 
     try:
@@ -139,7 +140,8 @@ def _own_packs(folder: Path, world: World) -> list[_OwnPack]:
             files = repository.worktree()
             if "maestro.yaml" not in files.entries:
                 return []
-            packs = load_packs(files, load_config("maestro.yaml", files.read("maestro.yaml"))).packs
+            door = BundleDoor(repository.root, world.now())
+            packs = load_packs(files, load_config("maestro.yaml", files.read("maestro.yaml")), door).packs
             today = world.now().astimezone(dt.UTC).date()
             return [_OwnPack(pack.on(today), _readme(files, pack.path)) for pack in packs]
     except MaestroError:

@@ -96,7 +96,17 @@ def execute(arguments: argparse.Namespace, world: World, *, verdict_for: Verdict
     if arguments.dry_run:
         world.stderr.write("dry run: nothing was started, nothing was written\n")
         return _exit_code_of_plan(prepared)
+    _remember_bundles(prepared)
     return _dispatch(arguments, world, prepared)
+
+
+def _remember_bundles(prepared: _Prepared) -> None:
+    """What this run goes by, no later one goes behind."""
+    from maestro.ledger.folder import FolderStore
+    from policy.bundle.last_seen import remember
+
+    for name, seen in prepared.merged.settings.packs.bundles:
+        remember(FolderStore(prepared.store), name, seen)
 
 
 def _refuse_nonsense(arguments: argparse.Namespace) -> None:
@@ -125,6 +135,7 @@ class _Prepared:
     """Everything that is settled before something starts."""
 
     merged: Merged
+    store: Path
     folder: RunFolder
     facts: Facts
     planned: Sequence[Planned]
@@ -180,7 +191,9 @@ def _prepare(
         approvals=[_approval_json(one) for one in _approvals_of_merge(world, repository, merged)],
         break_glass=glass,
     )
-    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer, config.ledger, repository.root)
+    return _Prepared(
+        merged, store, run_folder(store, run_id), facts, planned, trust, signer, config.ledger, repository.root
+    )
 
 
 def _signer(arguments: argparse.Namespace, world: World, trust: Trust) -> object:
@@ -255,7 +268,8 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
             raise ToolFailure(
                 f"the pack {problem.pack} cannot judge: {problem.message}",
                 where=problem.location.path,
-                remedy="repair it; `--break-glass` runs in spite of it where maestro.yaml allows that",
+                remedy=(problem.remedy or "repair it")
+                + "; `--break-glass` runs in spite of it where maestro.yaml allows that",
             )
         unread = digest(document.raw.value)
         error = f"cannot judge: {problem.message}"

@@ -16,6 +16,7 @@ from maestro.documents import parse
 from maestro.errors import ToolFailure, UsageError
 from maestro.repository import Repository
 from maestro.world import World
+from policy.bundle.door import BundleDoor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     today = world.now().astimezone(dt.UTC).date()
     until = _day(arguments.until, today)
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        settings = settings_at(repository.worktree(), day=today)
+        door = BundleDoor(repository.root, world.now())
+        settings = settings_at(repository.worktree(), day=today, door=door)
         _refuse_unknown(arguments.rule, settings)
         name = document_name(arguments.rule, arguments.subject)
         text = document(name, arguments.rule, arguments.subject, until, arguments.reason)

@@ -11,11 +11,14 @@ from gates.scene import Settings
 from maestro.errors import MaestroError
 from maestro.findings import MILDNESS, Mode
 from maestro.patterns import compile_patterns
+from policy.bundle.statement import ENDING
 from policy.pack import Pack
 
 
 def holds(pack: Pack, path: str) -> bool:
-    """Whether the file at ``path`` is the pack's: in its folder, or data it names elsewhere."""
+    """Whether the file at ``path`` is the pack's: in its folder, data it names elsewhere, or the bundle it came in."""
+    if pack.bundle is not None:
+        return path in (pack.bundle, pack.bundle + ENDING)
     return path == pack.path or path.startswith(pack.path.rstrip("/") + "/") or path in pack.data
 
 

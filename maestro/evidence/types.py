@@ -14,6 +14,7 @@ DECISION: Final = "urn:maestro-conductor:decision:v1"
 SEGMENT: Final = "urn:maestro-conductor:segment:v1"
 APPROVAL: Final = "urn:maestro-conductor:approval:v1"
 BREAK_GLASS_APPROVAL: Final = "urn:maestro-conductor:break-glass-approval:v1"
+POLICY_BUNDLE: Final = "urn:maestro-conductor:policy-bundle:v1"
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PAYLOAD: Final = "application/vnd.in-toto+json"

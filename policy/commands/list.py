@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         ToolFailure: coverage is asked for, and there is no conftest to ask.
     """
     from maestro.config import CONFIG_PATH, load_config
+    from policy.bundle.door import BundleDoor
     from policy.folder import Folder
     from policy.pack import load_packs
 
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     folder = Folder(root)
     if CONFIG_PATH not in folder.entries:
         raise UsageError(f"there is no {CONFIG_PATH}", remedy="`maestro init` writes one", where=str(root))
-    packs = load_packs(folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)))
+    packs = load_packs(folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)), BundleDoor(root, world.now()))
     packs = packs.on(world.now().astimezone(dt.UTC).date())
     changes = _last_changes(root, packs, world)
     coverage = _coverage(folder, packs, world) if arguments.coverage else None

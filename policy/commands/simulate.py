@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from maestro.errors import ToolFailure, UsageError
 from maestro.world import World
+from policy.bundle.door import BundleDoor
 from policy.folder import Folder, read_regular
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pack", action="append", default=[], metavar="DIR", help="ask this pack instead of maestro.yaml's; repeatable"
     )
+    parser.add_argument(
+        "--bundle", type=Path, metavar="FILE", help="ask the packs of this signed bundle, one that maestro.yaml trusts"
+    )
     parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository around it: packs, pools (default: .)")
     parser.add_argument("--engine", choices=("auto", "conftest", "regopy", "both"), default="auto")
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
@@ -77,9 +81,13 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     changes = _changes(world.cwd / arguments.inputs) if arguments.inputs else {}
     manifest = (world.cwd / arguments.manifest).absolute()
     subject = _subject(manifest.parent.resolve() / manifest.name, root)
-    named = [(world.cwd / name).resolve() for name in arguments.pack]
     now = world.now()
-    packs = [pack.on(now.astimezone(dt.UTC).date()) for pack in _packs(folder, config, named)]
+    door = BundleDoor(root, now)
+    packs = _packs(folder, config, door, [(world.cwd / name).resolve() for name in arguments.pack])
+    if arguments.bundle is not None:
+        found = door.admit_file(world.cwd / arguments.bundle, config, str(arguments.bundle))
+        packs = [*(packs if arguments.pack else ()), *found.packs.packs]
+    packs = [pack.on(now.astimezone(dt.UTC).date()) for pack in packs]
     places = subject.kind == "Manifest" and any(pack.input == "placement-request" for pack in packs)
     pools = _pools(folder, config) if places else []
 
@@ -129,11 +137,11 @@ def _config(folder: Folder) -> Config:
     return load_config(CONFIG, folder.read(CONFIG))
 
 
-def _packs(folder: Folder, config: Config, named: Sequence[Path]) -> list[Pack]:
+def _packs(folder: Folder, config: Config, door: BundleDoor, named: Sequence[Path]) -> list[Pack]:
     """maestro.yaml's packs, or the named ones: with the settings that maestro.yaml gives them, if any."""
     from policy.pack import load_packs
 
-    loaded = load_packs(folder, config)
+    loaded = load_packs(folder, config, door)
     if not named:
         return _usable(loaded, folder.root)
     out: list[Pack] = []
@@ -148,7 +156,7 @@ def _packs(folder: Folder, config: Config, named: Sequence[Path]) -> list[Pack]:
         problems = [problem for problem in loaded.problems if problem.pack == inside]
         if inside is not None and problems:
             _refuse(problems[0], folder.root)
-        alone = config.model_copy(update={"packs": [path.name]})
+        alone = config.model_copy(update={"packs": [path.name], "bundles": ()})
         out += _usable(load_packs(_Within(path), alone), path.parent)
     return out
 
