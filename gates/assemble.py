@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gates.approvals import codeowners_of
 from gates.document_index import DocumentIndex
 from gates.owners import OwnerBook
-from gates.scene import Decide, ExtraInput, Scene, Settings
+from gates.scene import Decide, Decided, ExtraInput, Scene, Settings, tell_nobody
 from gates.waivers import held
 from maestro.change import ChangeSet
 from maestro.codeowners import LOCATIONS
@@ -59,6 +59,7 @@ def assemble(
     approvals: Callable[[], Sequence[Approval]],
     gate_ids: tuple[str, ...],
     extra_inputs: tuple[ExtraInput, ...] = (),
+    decided: Decided = tell_nobody,
 ) -> Assembled:
     """The scene of ``change``.
 
@@ -91,6 +92,7 @@ def assemble(
         approvals=approvals,
         gate_ids=gate_ids,
         extra_inputs=extra_inputs,
+        decided=decided,
     )
     _refuse_empty_selection(scene)
     changed_packs, settings_changed = _changed_settings(settings, head_settings, scene)

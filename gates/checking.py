@@ -16,7 +16,7 @@ from gates.assemble import CONFIG_FILE, Assembled, assemble
 from gates.docs_address import with_addresses
 from gates.harness import run_gates
 from gates.pack_inputs import is_judged
-from gates.scene import ExtraInput
+from gates.scene import Decided, ExtraInput, tell_nobody
 from maestro import __version__
 from maestro.change import ChangeSet, open_change
 from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
@@ -120,9 +120,15 @@ def opened(arguments: argparse.Namespace, world: World) -> Iterator[tuple[Reposi
 
 
 def check(
-    arguments: argparse.Namespace, world: World, repository: Repository, selection: Selection, *, quiet: bool = False
+    arguments: argparse.Namespace,
+    world: World,
+    repository: Repository,
+    selection: Selection,
+    *,
+    quiet: bool = False,
+    decided: Decided = tell_nobody,
 ) -> Checked:
-    """Judge what ``selection`` names.
+    """Judge what ``selection`` names; ``decided`` is told what packs said about it.
 
     Raises:
         MaestroError: nothing could be judged at all; errors of single gates are verdicts.
@@ -140,6 +146,7 @@ def check(
         approvals=_approvals(world, change),
         gate_ids=tuple(gate.ID for gate in gates),
         extra_inputs=tuple(_extra_input(world, text) for text in arguments.input),
+        decided=decided,
     )
     scene = assembled.scene
     enabled = wanted(world.stderr, world.environ, quiet=quiet)

@@ -40,6 +40,7 @@ COMMANDS = (
     Command("policy list", "policy.commands.list", "the packs: mode, owner, rules"),
     Command("policy test", "policy.commands.test", "the packs' fixtures and tests, and which rule bodies they reach"),
     Command("policy diff", "gates.commands.policy_diff", "what a change of packs would do to decisions"),
+    Command("policy audit", "runner.commands.policy_audit", "whether anything went round policy"),
     Command("run", "gates.commands.run", "execute merged manifests and sign receipts"),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
 )

@@ -126,6 +126,7 @@ class _Prepared:
     trust: Trust
     signer: Any
     """``Signer``; None in a dry run."""
+    keep: Callable[[Sequence[bytes]], None]
 
 
 def _prepare(
@@ -172,7 +173,18 @@ def _prepare(
         approvals=[_approval_json(one) for one in _approvals_of_merge(world, repository, merged)],
         break_glass=glass,
     )
-    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer)
+    from maestro.ledger.folder import FolderStore
+    from policy.kept_inputs import keep
+
+    return _Prepared(
+        merged,
+        run_folder(store, run_id),
+        facts,
+        planned,
+        trust,
+        signer,
+        lambda inputs: keep(FolderStore(store), inputs),
+    )
 
 
 def _signer(arguments: argparse.Namespace, world: World, trust: Trust) -> object:
@@ -238,7 +250,7 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
 
     task_of(document)
     packs = merged.settings.packs
-    decisions, placing = [], []
+    decisions, placing, about = [], [], []
     for problem in packs.problems:
         if problem.rule.mode != "enforce":
             continue
@@ -265,9 +277,10 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
             continue
         said = decide(pack, inputs, engine)
         decisions += said
+        about += inputs
         if pack.input == "placement-request":
             placing += said
-    return plan(document, decisions, placing)
+    return plan(document, decisions, placing, about)
 
 
 def _refuse_placements(arguments: argparse.Namespace, planned: Sequence[Planned]) -> None:
@@ -441,6 +454,7 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
             signer=prepared.signer,
             trust=prepared.trust,
             now=world.now,
+            keep=prepared.keep,
             ended=count,
             waiting=lambda: progress.step("another `maestro run` works on this run: waiting for it"),
         )

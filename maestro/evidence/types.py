@@ -12,6 +12,8 @@ RECEIPT: Final = "urn:maestro-conductor:receipt:v1"
 VERDICT: Final = "urn:maestro-conductor:verdict:v1"
 DECISION: Final = "urn:maestro-conductor:decision:v1"
 SEGMENT: Final = "urn:maestro-conductor:segment:v1"
+CHECKED_MERGE: Final = "urn:maestro-conductor:checked-merge:v1"
+UNCHECKED_MERGE: Final = "urn:maestro-conductor:unchecked-merge:v1"
 APPROVAL: Final = "urn:maestro-conductor:approval:v1"
 BREAK_GLASS_APPROVAL: Final = "urn:maestro-conductor:break-glass-approval:v1"
 

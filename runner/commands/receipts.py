@@ -8,19 +8,17 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from maestro.counting import many
 from maestro.errors import SelectionError, ToolFailure, UsageError
 from maestro.evidence.trust import Trust, trust_of
 from maestro.report.visible_text import visible
-from maestro.repository import Repository, Snapshot
+from maestro.repository import Repository
 from maestro.world import World
 from runner.ledger_check import BREAK_GLASS_RULE, NOT_PROVEN, RunReport, check_run
+from runner.merged_waivers import subjects_waived
 from runner.run_folder import RunFolder, all_runs, run_folder
-
-if TYPE_CHECKING:
-    from maestro.config import Config
 
 SCHEMA = "maestro-conductor/receipts/v1"
 SHOWN = 50
@@ -99,25 +97,7 @@ def _open(arguments: argparse.Namespace, world: World) -> _Ledger:
             raise UsageError(f"there is no maestro.yaml on {branch}", remedy="`maestro init` writes one; merge it")
         config = load_config(CONFIG_PATH, tip.read(CONFIG_PATH))
         store = world.cwd / arguments.store if arguments.store else repository.root / config.ledger.store
-        return _Ledger(store, trust_of(config.keys), _closed_glass(tip, config))
-
-
-def _closed_glass(tip: Snapshot, config: Config) -> frozenset[str]:
-    """The subjects that merged waivers of break-glass name."""
-    from maestro.documents import parse
-    from maestro.documents.waiver import Waiver
-    from maestro.patterns import compile_patterns
-
-    governs = compile_patterns(config.documents)
-    paths = [path for path, entry in tip.entries.items() if governs(path) and entry.is_file]
-    mark = BREAK_GLASS_RULE.encode()
-    subjects = set()
-    for path, data in tip.read_many(paths).items():
-        if mark in data:
-            for document in parse(path, data).documents:
-                if isinstance(document.model, Waiver) and document.model.spec.rule == BREAK_GLASS_RULE:
-                    subjects.add(document.model.spec.subject)
-    return frozenset(subjects)
+        return _Ledger(store, trust_of(config.keys), subjects_waived(tip, config, BREAK_GLASS_RULE))
 
 
 def _as_json(report: RunReport) -> dict[str, Any]:
