@@ -190,7 +190,8 @@ def _record(world: World, repository: Repository, checked: Checked, told: Told, 
     if nothing_decided_before(repository, scene):
         world.stderr.write("nothing recorded: maestro.yaml comes with this commit, so nothing decided about it\n")
         return
-    store = FolderStore(repository.root / settings_from_now_on(scene).config.ledger.store)
+    place = settings_from_now_on(scene).config.ledger.store
+    store = FolderStore(repository.root / place)
     made = record(repository, scene, checked.report, told, signer=signer, now=world.now(), store=store)
     what = "checked merge" if made.allowed else "UNCHECKED MERGE: the check does not allow what is merged already"
-    world.stderr.write(f"recorded in {store.address}: {what}; {many(len(made.decisions), 'decision')}\n")
+    world.stderr.write(f"recorded in {place}: {what}; {many(len(made.decisions), 'decision')}\n")

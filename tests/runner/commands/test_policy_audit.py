@@ -210,6 +210,11 @@ def to_record(act: Callable[[Path, Path], object], *, allowed: bool = True) -> D
     return lambda store: act(record_of(store, allowed=allowed), store)
 
 
+def another_day(path: Path, store: Path) -> None:
+    (store / "records/2026-01-01").mkdir()
+    path.rename(store / "records/2026-01-01" / path.name)
+
+
 def second(path: Path) -> Path:
     return sorted(path.parent.glob("*.json"))[1]
 
@@ -228,14 +233,7 @@ DEEDS: dict[str, tuple[Deed, set[str]]] = {
         to_record(lambda path, _: path.rename(path.with_name("0" * 12 + "-" + "0" * 12 + SUFFIX))),
         ANY | {"record-missing"},
     ),
-    "verdict-moved-to-another-day": (
-        to_record(
-            lambda path, store: (
-                (store / "records/2026-01-01").mkdir() or path.rename(store / "records/2026-01-01" / path.name)
-            )
-        ),
-        ANY | {"record-missing"},
-    ),
+    "verdict-moved-to-another-day": (to_record(another_day), ANY | {"record-missing"}),
     "verdict-twice": (to_record(lambda path, _: copied(path, "f" * 12 + "-" + "0" * 12 + SUFFIX)), ANY),
     "verdicts-swapped": (
         to_record(lambda path, store: swap(path, record_of(store, allowed=False))),
