@@ -61,7 +61,7 @@ def decided(phase: Phase, commit: str = "c1", **changes: object) -> RecordedDeci
     ids=str,
 )
 def test_what_differs_is_said(changes: dict[str, object], causes: tuple[Cause, ...]) -> None:
-    later = decided("execution", allow=False, **changes)
+    later = decided("execution", allow=False, **changes)  # type: ignore[arg-type]
     found = compare([later, decided("merge")], PLACE, INPUTS.get)
     (one,) = found.found
     assert (one.earlier.phase, one.later.phase, one.causes) == ("merge", "execution", causes)
