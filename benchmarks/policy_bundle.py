@@ -39,7 +39,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="maestro-benchmark-"))
     _bundle(folder)
     config = load_config("maestro.yaml", (folder / "maestro.yaml").read_bytes())
-    door = BundleDoor(folder, dt.datetime.now(dt.UTC))
+    door = BundleDoor(folder, dt.datetime.now(dt.UTC), {})
     whole = [MAESTRO, "policy", "bundle", "verify", "policy-1.tar.gz"]
     opa = [OPA, "build", "-b", "policy-1.tar.gz", "--verification-key", "public.pem", "-o", "out.tar.gz"]
     opa += ["--signing-alg", "ES256"]

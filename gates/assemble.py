@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gates.approvals import codeowners_of
 from gates.document_index import DocumentIndex
 from gates.owners import OwnerBook
-from gates.scene import Decide, Decided, ExtraInput, Prove, Scene, Settings, ignore
+from gates.scene import Decide, Decided, ExtraInput, Prove, Scene, Settings, tell_nobody
 from gates.waivers import held
 from maestro.change import ChangeSet
 from maestro.codeowners import LOCATIONS
@@ -60,7 +60,7 @@ def assemble(
     gate_ids: tuple[str, ...],
     extra_inputs: tuple[ExtraInput, ...] = (),
     prove: Prove | None = None,
-    decided: Decided = ignore,
+    decided: Decided = tell_nobody,
     door: Door | None = None,
 ) -> Assembled:
     """The scene of ``change``.

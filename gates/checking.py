@@ -18,7 +18,7 @@ from gates.assemble import CONFIG_FILE, Assembled, assemble
 from gates.docs_address import with_addresses
 from gates.harness import run_gates
 from gates.pack_inputs import is_judged
-from gates.scene import ExtraInput
+from gates.scene import Decided, ExtraInput, tell_nobody
 from maestro import __version__
 from maestro.change import ChangeSet, open_change
 from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
@@ -33,6 +33,7 @@ from policy.bundle.door import BundleDoor
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
+    from gates.pack_inputs import Judged
     from gates.scene import Prove, Scene
     from policy.decide import Decision
     from policy.engines.engine import Engine
@@ -164,8 +165,10 @@ def check(
     quiet: bool = False,
     ahead: int | None = None,
     metrics: PolicyMetrics | None = None,
+    decided: Decided = tell_nobody,
 ) -> Checked:
-    """Judge what ``selection`` names, and as of ``ahead`` days later where that is asked for; ``metrics`` fills up.
+    """Judge what ``selection`` names, and as of ``ahead`` days later where that is asked for; ``metrics`` fills up, and
+    ``decided`` is told what packs said about it.
 
     Raises:
         MaestroError: nothing could be judged at all; errors of single gates are verdicts.
@@ -176,16 +179,22 @@ def check(
     )
     _refuse_programs_of(change, repository, world)
     judge = Judge(arguments.engine, world)
+
+    def tell(pack: Pack, judged: Sequence[Judged], decisions: Sequence[Decision]) -> None:
+        decided(pack, judged, decisions)
+        if metrics is not None:
+            metrics.add(decisions, judge.seconds)
+
     assembled = assemble(
         change,
         now=world.now(),
         decide=judge,
         approvals=_approvals(world, change),
-        decided=lambda decisions: None if metrics is None else metrics.add(decisions, judge.seconds),
+        decided=tell,
         gate_ids=tuple(gate.ID for gate in gates),
         extra_inputs=tuple(_extra_input(world, text) for text in arguments.input),
         prove=prover(world),
-        door=BundleDoor(repository.root, world.now()),
+        door=BundleDoor(repository.root, world.now(), world.environ),
     )
     scene = assembled.scene
     judge.believe_lock_of(scene)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gates.assemble import settings_at
@@ -34,7 +34,7 @@ class Merged:
     at_tip: DocumentIndex
 
 
-def open_merged(repository: Repository, rev: str | None, now: dt.datetime) -> Merged:
+def open_merged(repository: Repository, rev: str | None, now: dt.datetime, environ: Mapping[str, str]) -> Merged:
     """The merged state to run from: ``rev``, or the tip of the default branch, as of ``now``.
 
     Raises:
@@ -56,7 +56,7 @@ def open_merged(repository: Repository, rev: str | None, now: dt.datetime) -> Me
         )
     tip = repository.snapshot(policy_revision)
     source = tip if commit == policy_revision else repository.snapshot(commit)
-    settings = settings_at(tip, day=now.astimezone(dt.UTC).date(), door=BundleDoor(repository.root, now))
+    settings = settings_at(tip, day=now.astimezone(dt.UTC).date(), door=BundleDoor(repository.root, now, environ))
     governs = compile_patterns(settings.config.documents)
     at_tip = DocumentIndex(tip, governs)
     at_source = at_tip if source is tip else DocumentIndex(source, governs)

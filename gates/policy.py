@@ -140,7 +140,7 @@ def _problem(problem: PackProblem, repairing: bool, tally: _Tally) -> None:
 
 def _ask(scene: Scene, pack: Pack, judged: Sequence[Judged], repairing: bool, tally: _Tally) -> None:
     decisions = scene.decide(pack, [one.value for one in judged])
-    scene.decided(decisions)
+    scene.decided(pack, judged, decisions)
     tally.inputs += len(judged)
     failures: Counter[tuple[str, str | None]] = Counter()
     said: set[tuple[str, str, str | None]] = set()

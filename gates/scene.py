@@ -18,6 +18,7 @@ from maestro.repository import Snapshot
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
+    from gates.pack_inputs import Judged
     from maestro.documents.json_value import Json
     from policy.decide import Decision
     from policy.pack import Files, Pack, Packs
@@ -54,12 +55,12 @@ Prove = Callable[["Files", "Pack", "Sequence[Json]"], "Entry"]
 """``policy.parity.proof.prove`` bound to both engines; raises ToolFailure where there are not two."""
 
 
-Decided = Callable[["Sequence[Decision]"], None]
-"""Told the decisions about what is judged; those about the target, or about later, are only compared with."""
+Decided = Callable[["Pack", Sequence["Judged"], Sequence["Decision"]], None]
+"""Told of every decision about the change itself; never of those about the target or the state after the merge."""
 
 
-def ignore(_: Sequence[Decision]) -> None:
-    """Who is told decisions and wants none."""
+def tell_nobody(_pack: Pack, _judged: Sequence[Judged], _decisions: Sequence[Decision]) -> None:
+    """Decisions that are not kept."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Scene:
     extra_inputs: tuple[ExtraInput, ...] = ()
     only_packs: frozenset[str] | None = field(default=None)
     """Pack names to ask, when not all of them are wanted again."""
-    decided: Decided = ignore
+    decided: Decided = tell_nobody
     prove: Prove | None = None
     """None where nothing is proved, only shown."""
 
@@ -127,7 +128,7 @@ class Scene:
             at_head=self.at_policy,
             at_base=self.at_policy,
             extra_inputs=(),
-            decided=ignore,
+            decided=tell_nobody,
         )
 
     def after_merge(self, only_packs: frozenset[str]) -> Scene | None:
@@ -141,5 +142,5 @@ class Scene:
             at_head=DocumentIndex(self.change.head, compile_patterns(self.head_settings.config.documents)),
             only_packs=only_packs,
             extra_inputs=(),
-            decided=ignore,
+            decided=tell_nobody,
         )

@@ -46,6 +46,7 @@ COMMANDS = (
     Command("policy diff", "gates.commands.policy_diff", "what a change of packs would do to decisions"),
     Command("policy parity", "policy.commands.parity", "which packs the embedded engine judges as conftest does"),
     Command("policy stage", "gates.commands.policy_stage", "the next mode of a pack or rule, by evidence"),
+    Command("policy audit", "runner.commands.policy_audit", "whether anything went round policy"),
     Command("run", "gates.commands.run", "execute merged manifests and sign receipts"),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
 )

@@ -290,13 +290,13 @@ class Config(StrictModel):
     break_glass: BreakGlass | None = Field(default=None, description="null: never")
 
 
-def load_config(path: str, data: bytes) -> Config:
-    """The settings in ``data``.
+def load_config(path: str, data: bytes, *, of_the_past: bool = False) -> Config:
+    """The settings in ``data``; with ``of_the_past`` whichever version of the tool they were written for.
 
     Raises:
         UsageError: everything wrong with it, each with its line and column; or this tool is not one of ``requires``.
     """
-    config = read_config(path, data)
+    config = read_config(path, data, of_the_past=of_the_past)
     if isinstance(config, Config):
         return config
     first, *others = config
@@ -316,7 +316,7 @@ def _where(location: Location) -> str:
     return f"{location.path}:{location.line}:{location.column}"
 
 
-def read_config(path: str, data: bytes) -> Config | tuple[Problem, ...]:
+def read_config(path: str, data: bytes, *, of_the_past: bool = False) -> Config | tuple[Problem, ...]:
     """The settings, or everything that is wrong with them. Never raises for content."""
     reading = read(path, data, dialect="strict")
     blocking = tuple(problem for problem in reading.problems if problem.rule.mode == "enforce")
@@ -329,7 +329,7 @@ def read_config(path: str, data: bytes) -> Config | tuple[Problem, ...]:
     if not isinstance(raw.value, dict):
         message = f"settings are a mapping, but this is {show(raw.value)}"
         return (*blocking, Problem(rules.WRONG_TYPE, message, raw.start, remedy=_SMALLEST))
-    outside = _other_version(raw, raw.value)
+    outside = None if of_the_past else _other_version(raw, raw.value)
     if outside is not None:
         # Another version may know keys that this one does not: nothing else would be worth reading.
         return (outside,)

@@ -41,6 +41,7 @@ class Dispatcher:
         signer: signs sessions, receipts and the segment.
         trust: the keys of the policy revision.
         now: the wall clock.
+        keep: keeps the inputs of decisions, before the session that cites them is signed.
         ended: called for every ending, in the order they come.
         waiting: called when another dispatcher holds the run.
     """
@@ -49,6 +50,7 @@ class Dispatcher:
     signer: Signer
     trust: Trust
     now: Callable[[], dt.datetime]
+    keep: Callable[[Sequence[bytes]], None] = lambda _inputs: None
     ended: Callable[[Execution, Ending], None] = lambda _execution, _ending: None
     waiting: Callable[[], None] = lambda: None
 
@@ -81,6 +83,7 @@ class Dispatcher:
                 return Summary(self.folder.run_id, done, resumed=True)
             provision()
             number = max(sessions, default=0) + 1
+            self.keep([data for one in planned for data in one.inputs])
             said = session.statement(self.folder.run_id, number, self.now(), facts, planned)
             signed = sign_statement(said, self.signer)
             self.folder.add_numbered("sessions", number, signed)

@@ -58,11 +58,12 @@ class Objection:
 
 @dataclass
 class RunReport:
-    """What was found in one run. ``receipts`` are the believed ones, by execution id."""
+    """What was found in one run. ``receipts`` are the believed ones, by execution id; ``sessions`` too, by digest."""
 
     run_id: str
     objections: list[Objection] = field(default_factory=list)
     receipts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
     complete: bool = False
 
     @property
@@ -127,7 +128,6 @@ class _Check:
     closed_by: Callable[[str], bool]
     logged: Logged | None
     out: RunReport
-    sessions: dict[str, Session] = field(default_factory=dict)
     proven: dict[str, dt.datetime] = field(default_factory=dict)
     """By SHA-256 of a file, when it existed for sure: a segment in the log takes what it lists along."""
 
@@ -175,7 +175,7 @@ class _Check:
             except BadEvidence as error:
                 self._object("not-believed", f"sessions/{number}{SUFFIX}", error.message)
             else:
-                self.sessions[found.digest] = found
+                self.out.sessions[found.digest] = found
 
     def _trust(self, data: bytes) -> Trust:
         """The keys, for a file of which it may be proven that it is old."""
@@ -223,7 +223,7 @@ class _Check:
 
     def _receipt(self, execution: str, path: Path, listed: dict[str, str], *, closed: bool) -> None:
         name = f"receipts/{path.name}"
-        data = path.read_bytes()
+        data = self.folder.receipt(execution) or b""
         wanted = listed.pop(name, None)
         if closed and wanted is None:
             self._object("extra", name, "the closed segment does not list it")
@@ -243,7 +243,7 @@ class _Check:
             self._object(kind, name, message)
 
     def _decision_faults(self, said: Mapping[str, Any]) -> Iterator[str]:
-        found = self.sessions.get(said["session"].get("digest"))
+        found = self.out.sessions.get(said["session"].get("digest"))
         if found is None:
             yield "the session it cites, with the decision that allowed it, is not there or not believed"
             return

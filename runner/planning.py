@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from maestro.canonical_json import digest
+from maestro.canonical_json import digest, dumps
 from maestro.documents.document import Document
 from maestro.documents.manifest import Manifest
 from maestro.errors import UsageError
@@ -37,13 +37,16 @@ def task_of(document: Document) -> Task:
     )
 
 
-def plan(document: Document, decisions: Sequence[Decision], placing: Iterable[Decision]) -> Planned:
+def plan(
+    document: Document, decisions: Sequence[Decision], placing: Iterable[Decision], inputs: Sequence[object] = ()
+) -> Planned:
     """What will become of a manifest.
 
     Args:
         document: the manifest as it was merged.
         decisions: everything that policy says about it now.
         placing: those of ``decisions`` that the placement packs made.
+        inputs: what they were about.
     """
     placement = place(tuple(placing))
     size = (
@@ -57,6 +60,7 @@ def plan(document: Document, decisions: Sequence[Decision], placing: Iterable[De
         placement=placement if isinstance(placement, Placement) else None,
         denied=_denial(decisions, placement),
         decisions=tuple(decision_json(decision) for decision in decisions),
+        inputs=tuple(dumps(value) for value in inputs),
     )
 
 

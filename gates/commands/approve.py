@@ -110,7 +110,7 @@ def _governed(
 ) -> tuple[list[GovernedChange], Approvers, Callable[[], list[str]]]:
     """What would decide otherwise, who may approve it, and (when asked) what that does to decisions."""
     judge = Judge("auto", world)
-    door = BundleDoor(root, world.now())
+    door = BundleDoor(root, world.now(), world.environ)
     scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=(), door=door).scene
     judge.believe_lock_of(scene)
     if scene.change.preview:

@@ -45,7 +45,7 @@ def approve(arguments: argparse.Namespace, world: World) -> int:
     if not arguments.names:
         raise UsageError("what shall run in spite of policy?", remedy="name manifests, as for `maestro run`")
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        merged = open_merged(repository, None, world.now())
+        merged = open_merged(repository, None, world.now(), world.environ)
         needed = needed_by(merged.settings.config)
         documents = by_name(merged, arguments.names)
         approvers = approvers_at(merged.tip, needed)

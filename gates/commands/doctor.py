@@ -156,7 +156,9 @@ def _governed(files: Snapshot, root: Path, world: World) -> Iterator[Line]:
         text = f"{error.where}: {error.message}" if error.where else error.message
         yield Line("maestro.yaml", "missing", text, error.remedy)
         return
-    packs = load_packs(files, config, BundleDoor(root, world.now())).on(world.now().astimezone(dt.UTC).date())
+    packs = load_packs(files, config, BundleDoor(root, world.now(), world.environ)).on(
+        world.now().astimezone(dt.UTC).date()
+    )
     told = [f"{pack.name} ({mode_words(pack.mode, pack.hardens)})" for pack in packs.packs]
     yield Line("packs", "ok", ", ".join(told) or "none")
     for problem in packs.problems:

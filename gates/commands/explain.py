@@ -140,7 +140,7 @@ def _own_packs(folder: Path, world: World) -> list[_OwnPack]:
             files = repository.worktree()
             if "maestro.yaml" not in files.entries:
                 return []
-            door = BundleDoor(repository.root, world.now())
+            door = BundleDoor(repository.root, world.now(), world.environ)
             packs = load_packs(files, load_config("maestro.yaml", files.read("maestro.yaml")), door).packs
             today = world.now().astimezone(dt.UTC).date()
             return [_OwnPack(pack.on(today), _readme(files, pack.path)) for pack in packs]

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         options = SelectionOptions(target=arguments.target, head=arguments.head)
         change = open_change(repository, select(options, world.environ, read_event(world.environ)))
         judge = Judge(arguments.engine, world)
-        door = BundleDoor(repository.root, world.now())
+        door = BundleDoor(repository.root, world.now(), world.environ)
         scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=(), door=door).scene
         judge.believe_lock_of(scene)
         _refuse(scene, arguments.pack)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from gates.approvals import Approval
     from maestro.config import Ledger
     from maestro.documents.document import Document
+    from maestro.ledger.store import Store
     from policy.engines.engine import Engine
     from runner.dispatch import Summary
     from runner.drivers.local import LocalDriver
@@ -102,11 +102,10 @@ def execute(arguments: argparse.Namespace, world: World, *, verdict_for: Verdict
 
 def _remember_bundles(prepared: _Prepared) -> None:
     """What this run goes by, no later one goes behind."""
-    from maestro.ledger.folder import FolderStore
     from policy.bundle.last_seen import remember
 
     for name, seen in prepared.merged.settings.packs.bundles:
-        remember(FolderStore(prepared.store), name, seen)
+        remember(prepared.kept, name, seen)
 
 
 def _refuse_nonsense(arguments: argparse.Namespace) -> None:
@@ -135,7 +134,6 @@ class _Prepared:
     """Everything that is settled before something starts."""
 
     merged: Merged
-    store: Path
     folder: RunFolder
     facts: Facts
     planned: Sequence[Planned]
@@ -143,13 +141,14 @@ class _Prepared:
     signer: Any
     """``Signer``; None in a dry run."""
     ledger: Ledger
-    root: Path
+    kept: Store
+    """Where the ledger is."""
 
 
 def _prepare(
     arguments: argparse.Namespace, world: World, repository: Repository, verdict_for: VerdictFor
 ) -> _Prepared | None:
-    merged = open_merged(repository, arguments.rev, world.now())
+    merged = open_merged(repository, arguments.rev, world.now(), world.environ)
     config = merged.settings.config
     trust = trust_of(config.keys)
     signer = None if arguments.dry_run else _signer(arguments, world, trust)
@@ -158,7 +157,7 @@ def _prepare(
     if arguments.resume is not None:
         names, source = _planned_before(run_folder(store, arguments.resume), trust, names)
         if rev is None and source != merged.commit:
-            merged = open_merged(repository, source, world.now())
+            merged = open_merged(repository, source, world.now(), world.environ)
     documents = _changed(world, repository, merged) if arguments.changed else by_name(merged, names)
     if not documents:
         return None
@@ -191,9 +190,10 @@ def _prepare(
         approvals=[_approval_json(one) for one in _approvals_of_merge(world, repository, merged)],
         break_glass=glass,
     )
-    return _Prepared(
-        merged, store, run_folder(store, run_id), facts, planned, trust, signer, config.ledger, repository.root
-    )
+    from maestro.ledger.opening import open_store
+
+    kept = open_store(config.ledger.address, repository.root, world.environ)
+    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer, config.ledger, kept)
 
 
 def _signer(arguments: argparse.Namespace, world: World, trust: Trust) -> object:
@@ -260,7 +260,7 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
     task_of(document)
     now = world.now()
     packs = merged.settings.packs.on(now.astimezone(dt.UTC).date())
-    decisions, placing = [], []
+    decisions, placing, about = [], [], []
     for problem in packs.problems:
         if problem.rule.mode != "enforce":
             continue
@@ -288,9 +288,10 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
             continue
         said = decide(pack, inputs, engine)
         decisions += said
+        about += inputs
         if pack.input == "placement-request":
             placing += said
-    return plan(document, decisions, placing)
+    return plan(document, decisions, placing, about)
 
 
 def _refuse_placements(arguments: argparse.Namespace, planned: Sequence[Planned]) -> None:
@@ -439,6 +440,7 @@ def _approval_json(approval: Approval) -> dict[str, object]:
 
 
 def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) -> int:
+    from policy.kept_inputs import keep
     from runner.clock import anchor
     from runner.dispatch import Dispatcher
     from runner.drivers.local import LocalDriver
@@ -464,6 +466,7 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
             signer=prepared.signer,
             trust=prepared.trust,
             now=world.now,
+            keep=lambda inputs: keep(prepared.kept, inputs),
             ended=count,
             waiting=lambda: progress.step("another `maestro run` works on this run: waiting for it"),
         )
@@ -478,14 +481,13 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
 
 def _enter(world: World, prepared: _Prepared) -> None:
     """Enter the closed segment into the ledger's log, and say which checkpoint shows it."""
-    from maestro.ledger.opening import open_store
     from runner.logged import append_segments
 
     where = prepared.ledger.address
     try:
         head = append_segments(
             prepared.folder,
-            open_store(where, prepared.root, world.environ),
+            prepared.kept,
             elsewhere=where.kind != "folder",
             signer=prepared.signer,
             trust=prepared.trust,

@@ -17,6 +17,8 @@ _LOCK = ".lock"
 class FolderStore:
     """Files below ``folder``, which is made when something is written first."""
 
+    erases = True
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.address = str(folder)

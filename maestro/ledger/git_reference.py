@@ -37,6 +37,8 @@ _WHO = b"Maestro Conductor <maestro-conductor@invalid>"
 class GitStore:
     """See ``Store``. ``url`` is what git fetches from, ``protocol`` the only one it may use for that."""
 
+    erases = False
+
     def __init__(
         self,
         url: str,

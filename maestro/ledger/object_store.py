@@ -53,6 +53,8 @@ class Objects(Protocol):
 class ObjectStore:
     """See ``Store``."""
 
+    erases = True
+
     def __init__(self, objects: Objects, prefix: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._objects = objects
         self._prefix = f"{prefix}/" if prefix else ""

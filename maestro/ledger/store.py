@@ -37,6 +37,10 @@ class Store(Protocol):
     def address(self) -> str:
         """What people call it: a path or an address, for messages."""
 
+    @property
+    def erases(self) -> bool:
+        """Whether ``erase`` forgets. Nothing that may be personal goes where it does not."""
+
     def read(self, name: str) -> Stored | None:
         """The file, None where there is none."""
 

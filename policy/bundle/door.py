@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +23,12 @@ _REGULAR = ("100644", "100755")
 
 @dataclass(frozen=True)
 class BundleDoor:
-    """Lets in the bundles of a revision. ``root`` is the repository's folder, below which the ledger lies."""
+    """Lets in the bundles of a revision. A ledger that is a folder lies below ``root``; ``environ`` is git's, for one
+    that is a git reference."""
 
     root: Path
     now: dt.datetime
+    environ: Mapping[str, str]
 
     def admit(self, snapshot: Files, config: Config) -> Iterable[Admission]:
         """See ``policy.pack.Door``."""
@@ -99,10 +101,10 @@ class BundleDoor:
         Raises:
             ToolFailure: it cannot be read.
         """
-        from maestro.ledger.folder import FolderStore
+        from maestro.ledger.opening import open_store
         from policy.bundle.last_seen import seen
 
-        return seen(FolderStore(self.root / config.ledger.store), name)
+        return seen(open_store(config.ledger.address, self.root, self.environ), name)
 
 
 def _refused(row: SignedBundle, message: str, remedy: str | None = None) -> Admission:

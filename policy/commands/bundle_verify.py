@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
                 remedy="list the bundle's keys under `bundles` there, in a reviewed change",
             )
         config = load_config(CONFIG_PATH, tip.read(CONFIG_PATH))
-        door = BundleDoor(repository.root, world.now())
+        door = BundleDoor(repository.root, world.now(), world.environ)
     try:
         found = door.admit_file(world.cwd / arguments.file, config, str(arguments.file))
     except Refused as error:

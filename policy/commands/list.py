@@ -49,7 +49,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     folder = Folder(root)
     if CONFIG_PATH not in folder.entries:
         raise UsageError(f"there is no {CONFIG_PATH}", remedy="`maestro init` writes one", where=str(root))
-    packs = load_packs(folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)), BundleDoor(root, world.now()))
+    packs = load_packs(
+        folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)), BundleDoor(root, world.now(), world.environ)
+    )
     packs = packs.on(world.now().astimezone(dt.UTC).date())
     changes = _last_changes(root, packs, world)
     coverage = _coverage(folder, packs, world) if arguments.coverage else None

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     manifest = (world.cwd / arguments.manifest).absolute()
     subject = _subject(manifest.parent.resolve() / manifest.name, root)
     now = world.now()
-    door = BundleDoor(root, now)
+    door = BundleDoor(root, now, world.environ)
     packs = _packs(folder, config, door, [(world.cwd / name).resolve() for name in arguments.pack])
     if arguments.bundle is not None:
         found = door.admit_file(world.cwd / arguments.bundle, config, str(arguments.bundle))

@@ -62,7 +62,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     folder = Folder(root)
     if CONFIG_PATH not in folder.entries:
         raise UsageError(f"there is no {CONFIG_PATH}", remedy="`maestro init` writes one", where=str(root))
-    loaded = load_packs(folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)), BundleDoor(root, world.now()))
+    loaded = load_packs(
+        folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)), BundleDoor(root, world.now(), world.environ)
+    )
     packs, problems = _selected(loaded, arguments.pack)
     engine = choose(arguments.engine, world.environ, cache(lambda: lock_at(folder)))
     conftest, missing = _conftest(engine, world)

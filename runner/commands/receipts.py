@@ -10,9 +10,9 @@ import shutil
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from maestro.counting import many
 from maestro.errors import SelectionError, ToolFailure, UsageError
@@ -26,13 +26,12 @@ from maestro.ledger.head import Head
 from maestro.ledger.log import Log, proof_text, published
 from maestro.ledger.log_check import Flaw, LogReport, check_log
 from maestro.report.visible_text import visible
-from maestro.repository import Repository, Snapshot
+from maestro.repository import Repository
 from maestro.world import World
 from runner.ledger_check import BREAK_GLASS_RULE, NOT_PROVEN, Logged, RunReport, check_run
+from runner.looking import looked_at
+from runner.merged_waivers import subjects_waived
 from runner.run_folder import RunFolder, all_runs, run_folder
-
-if TYPE_CHECKING:
-    from maestro.config import Config
 
 SCHEMA = "maestro-conductor/receipts/v1"
 SHOWN = 50
@@ -158,7 +157,6 @@ def _refuse_nonsense(arguments: argparse.Namespace) -> None:
 def _open(arguments: argparse.Namespace, world: World) -> Iterator[_Ledger]:
     """The ledger, in a folder for as long as it is looked at."""
     from maestro.config import CONFIG_PATH, load_config
-    from maestro.ledger import address
 
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
         branch = repository.default_branch_rev(None)
@@ -168,46 +166,12 @@ def _open(arguments: argparse.Namespace, world: World) -> Iterator[_Ledger]:
         if CONFIG_PATH not in tip.entries:
             raise UsageError(f"there is no maestro.yaml on {branch}", remedy="`maestro init` writes one; merge it")
         config = load_config(CONFIG_PATH, tip.read(CONFIG_PATH))
-        base = world.cwd if arguments.store else repository.root
-        try:
-            where = address.parse(arguments.store) if arguments.store else config.ledger.address
-        except ValueError as error:
-            raise UsageError(f"--store {error}", where=arguments.store) from error
-        settings = config.ledger
-        ledger = _Ledger(
-            base / where.place,
-            trust_of(config.keys),
-            _closed_glass(tip, config),
-            settings.origin,
-            settings.timestamp_authorities,
-        )
-    if where.kind == "folder":
-        yield ledger
-        return
-    from maestro.ledger.opening import open_store
-    from runner.mirror import mirrored
-
-    store = open_store(where, base, world.environ)
-    with mirrored(store, arguments.run) as folder:
-        yield replace(ledger, store=folder, elsewhere=store.address)
-
-
-def _closed_glass(tip: Snapshot, config: Config) -> frozenset[str]:
-    """The subjects that merged waivers of break-glass name."""
-    from maestro.documents import parse
-    from maestro.documents.waiver import Waiver
-    from maestro.patterns import compile_patterns
-
-    governs = compile_patterns(config.documents)
-    paths = [path for path, entry in tip.entries.items() if governs(path) and entry.is_file]
-    mark = BREAK_GLASS_RULE.encode()
-    subjects = set()
-    for path, data in tip.read_many(paths).items():
-        if mark in data:
-            for document in parse(path, data).documents:
-                if isinstance(document.model, Waiver) and document.model.spec.rule == BREAK_GLASS_RULE:
-                    subjects.add(document.model.spec.subject)
-    return frozenset(subjects)
+        settings, root = config.ledger, repository.root
+        closed = subjects_waived(tip, config, BREAK_GLASS_RULE)
+    with looked_at(arguments.store, settings, world, root, run_id=arguments.run) as (store, folder):
+        elsewhere = None if isinstance(store, FolderStore) else store.address
+        trust = trust_of(config.keys)
+        yield _Ledger(folder, trust, closed, settings.origin, settings.timestamp_authorities, elsewhere)
 
 
 def _as_json(report: RunReport) -> dict[str, Any]:

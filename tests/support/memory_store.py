@@ -12,6 +12,8 @@ from maestro.ledger.store import Stored, checked
 class MemoryStore:
     """Files in a dictionary, safe between threads."""
 
+    erases = True
+
     def __init__(self) -> None:
         self.address = "memory"
         self.files: dict[str, bytes] = {}
