@@ -41,6 +41,9 @@ COMMANDS = (
     Command("policy test", "policy.commands.test", "the packs' fixtures and tests, and which rule bodies they reach"),
     Command("policy diff", "gates.commands.policy_diff", "what a change of packs would do to decisions"),
     Command("run", "gates.commands.run", "execute merged manifests and sign receipts"),
+    Command(
+        "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
+    ),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
 )
 

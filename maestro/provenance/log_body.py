@@ -108,10 +108,7 @@ def _hashedrekord_2(spec: Fields, expected: _Expected) -> None:
     data = record.fields("data")
     if data.text("algorithm") != "SHA2_256" or data.data("digest").hex() != expected.covered:
         raise _other("it is over other content")
-    _signature_2(record.fields("signature"), expected)
-
-
-def _signature_2(signature: Fields, expected: _Expected) -> None:
+    signature = record.fields("signature")
     verifier = signature.fields("verifier")
     kind = "x509Certificate" if "x509Certificate" in verifier else "publicKey"
     expected.same(signature.data("content"), verifier.fields(kind).data("rawBytes"))
@@ -121,14 +118,6 @@ def _dsse_1(spec: Fields, expected: _Expected) -> None:
     _sha256(spec.fields("payloadHash"), expected.payload_digest, "payload")
     signature = _one(spec.each("signatures"))
     expected.same(signature.data("signature"), _pem(signature.data("verifier")))
-
-
-def _dsse_2(spec: Fields, expected: _Expected) -> None:
-    record = spec.fields("dsseV002")
-    payload = record.fields("payloadHash")
-    if payload.text("algorithm") != "SHA2_256" or payload.data("digest").hex() != expected.payload_digest:
-        raise _other("it is over another payload")
-    _signature_2(_one(record.each("signatures")), expected)
 
 
 def _intoto_2(spec: Fields, expected: _Expected) -> None:
@@ -150,6 +139,5 @@ _CHECKS: dict[tuple[str, str, bool], Callable[[Fields, _Expected], None]] = {
     ("hashedrekord", "0.0.2", False): _hashedrekord_2,
     ("hashedrekord", "0.0.2", True): _hashedrekord_2,
     ("dsse", "0.0.1", True): _dsse_1,
-    ("dsse", "0.0.2", True): _dsse_2,
     ("intoto", "0.0.2", True): _intoto_2,
 }
