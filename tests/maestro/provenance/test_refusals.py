@@ -16,8 +16,8 @@ PAGE = ROOT / "docs/verify/refusals.md"
 _HEAD = """# What is refused, and what cosign says
 
 Each row is one change to a bundle that is accepted. Made by `tests/maestro/provenance/test_refusals.py`, which asks
-both: ours with a strict policy, and cosign v3.1.3 as `verify-blob-attestation --trusted-root` with the signer's identity
-and issuer. Where cosign accepts, that is no defect of it: the reason is about something it leaves to its caller.
+both: ours with a strict policy, and cosign v3.1.3 as `verify-blob-attestation --trusted-root` with the signer's
+identity and issuer. Most rows where cosign accepts are about what it leaves to its caller; that is no defect of it.
 
 | what | our reason | cosign |
 |---|---|---|

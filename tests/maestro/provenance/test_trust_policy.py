@@ -27,19 +27,19 @@ def test_the_strict_one_loosens_nothing() -> None:
         (API + SOURCE, "trust.yaml:5:5", "everybody may sign"),
         (API + GENERATOR, "trust.yaml:5:5", "build for everybody"),
         (API + GENERATOR + SOURCE.replace("repository_id: 1, ", ""), "trust.yaml:8:5", "repository_id is missing"),
-        (API + GENERATOR + SOURCE.replace("v*", "**"), "trust.yaml:8:87", "means every ref"),
-        (API + GENERATOR + SOURCE.replace(', tags: ["v*"]', ""), "trust.yaml:8:5", "allows no ref"),
+        (API + GENERATOR + SOURCE.replace("v*", "**"), "trust.yaml:8:80", "means every ref"),
+        (API + GENERATOR + SOURCE.replace(', tags: ["v*"]', ""), "trust.yaml:8:13", "allows no ref"),
         (API + GENERATOR + SOURCE + "    signers: 2\n", "trust.yaml:9:14", "only 1 may sign"),
         (API + GENERATOR + SOURCE + "    loosen: {anyone: true}\n", "trust.yaml:9:22", "meaningless"),
         (
             API + GENERATOR + SOURCE.replace("tags", "triggers: [pull_request_target], tags"),
-            "trust.yaml:8:90",
+            "trust.yaml:8:84",
             "never believed",
         ),
-        (API + "    builders: [{builder: google-cloud-build}]\n" + SOURCE, "trust.yaml:7:17", "key is missing"),
+        (API + "    builders: [{builder: google-cloud-build}]\n" + SOURCE, "trust.yaml:7:16", "key is missing"),
         (
             API + "    builders: [{builder: other}]\n" + SOURCE,
-            "trust.yaml:7:17",
+            "trust.yaml:7:16",
             "either a key, or issuer and identity",
         ),
     ],
@@ -48,9 +48,7 @@ def test_what_is_wrong_is_said_where_it_is(text: str, where: str, words: str) ->
     with pytest.raises(UsageError) as caught:
         load_trust_policy("trust.yaml", text.encode())
     assert words in caught.value.message
-    assert caught.value.where is not None
-    assert caught.value.where.split(":")[0] == where.split(":")[0]
-    assert int(caught.value.where.split(":")[1]) >= 4
+    assert caught.value.where == where
 
 
 def test_every_loosening_is_named() -> None:
