@@ -53,7 +53,7 @@ def ratio(name: str, ours: Callable[[], object], peer: Callable[[], object], run
     pairs = [(seconds(ours), seconds(peer)) for _ in range(runs + 1)][1:]
     mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(f"{name}: {mine * 1000:.1f} ms against {theirs * 1000:.1f} ms, ratio {mine / theirs:.2f} (goal {goal})")
-    return mine / theirs <= goal
+    return bool(mine / theirs <= goal)
 
 
 def main() -> int:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from maestro.evidence.dsse import Envelope
 from maestro.evidence.trust import Trust, TrustedKey
-from maestro.provenance import bundle as bundles
 from maestro.provenance import certificate, certificate_log, log_body, second_opinion, timestamps, transparency
 from maestro.provenance.bundle import Bundle, MessageSignature
 from maestro.provenance.certificate import Identity
@@ -65,11 +64,12 @@ class Authentic:
         return f"{self.identity.issuer} {self.identity.subject}" if self.identity is not None else ""
 
 
-def authenticate(data: bytes, sha256: str, believed: Believed, now: dt.datetime) -> Authentic:
+def authenticate(data: bytes, bundle: Bundle, sha256: str, believed: Believed, now: dt.datetime) -> Authentic:
     """The signature in a bundle, verified as far as that needs no expectations.
 
     Args:
         data: the bundle's bytes.
+        bundle: what was read in them.
         sha256: of the artifact, hexadecimal.
         believed: roots and keys.
         now: aware; a signature from later is refused.
@@ -77,7 +77,6 @@ def authenticate(data: bytes, sha256: str, believed: Believed, now: dt.datetime)
     Raises:
         NotProven: the first thing found wrong.
     """
-    bundle = bundles.parse(data)
     if bundle.key_hint is not None:
         return _by_key(bundle, bundle.key_hint, sha256, believed, now)
     signing = certificate.load(bundle)

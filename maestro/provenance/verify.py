@@ -14,7 +14,7 @@ from maestro.patterns import compile_patterns
 from maestro.provenance import bundle as bundles
 from maestro.provenance import statement as statements
 from maestro.provenance.authenticate import Authentic, Believed, authenticate
-from maestro.provenance.bundle import MessageSignature
+from maestro.provenance.bundle import Bundle, MessageSignature
 from maestro.provenance.expectations import Met, meet
 from maestro.provenance.quorum import distinct
 from maestro.provenance.reasons import NotProven
@@ -103,21 +103,23 @@ def _read(given: Evidence, known: frozenset[str], believed: Believed, now: dt.da
     if given.problem is not None:
         return [_Read(given.name, None, None, None, given.problem)]
     try:
-        content = bundles.parse(given.data).content
-        if isinstance(content, MessageSignature):
-            return [_message(given, content, one, believed, now) for one in sorted(known)]
-        signed = authenticate(given.data, "", believed, now)
-        statement = statements.parse(content)
+        bundle = bundles.parse(given.data)
+        if isinstance(bundle.content, MessageSignature):
+            return [_message(given, bundle, bundle.content, one, believed, now) for one in sorted(known)]
+        signed = authenticate(given.data, bundle, "", believed, now)
+        statement = statements.parse(bundle.content)
     except NotProven as error:
         return [_Read(given.name, None, None, None, error)]
     return [_Read(given.name, statements.digests(statement), signed, statement, None)]
 
 
-def _message(given: Evidence, content: MessageSignature, sha256: str, believed: Believed, now: dt.datetime) -> _Read:
+def _message(
+    given: Evidence, bundle: Bundle, content: MessageSignature, sha256: str, believed: Believed, now: dt.datetime
+) -> _Read:
     """A signature over a file itself has to be tried on each."""
     about = frozenset((sha256,)) if content.sha256 is None else frozenset((content.sha256.hex(),))
     try:
-        return _Read(given.name, about, authenticate(given.data, sha256, believed, now), None, None)
+        return _Read(given.name, about, authenticate(given.data, bundle, sha256, believed, now), None, None)
     except NotProven as error:
         return _Read(given.name, about, None, None, error)
 
