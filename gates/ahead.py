@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from gates.approvals import codeowners_of
 from gates.harness import Gate, run_gates
-from gates.scene import Scene, Settings, ignore
+from gates.scene import Scene, Settings, tell_nobody
 from gates.waivers import held
 from maestro.errors import UsageError
 from maestro.findings import Finding, Verdict
@@ -48,7 +48,7 @@ def look_ahead(gates: Iterable[Gate], scene: Scene, verdicts: Sequence[Verdict],
     then = replace(
         scene,
         now=later,
-        decided=ignore,
+        decided=tell_nobody,
         settings=_on(scene.settings, later),
         head_settings=_on(after, later) if isinstance(after, Settings) else after,
     )

@@ -48,6 +48,9 @@ COMMANDS = (
     Command("policy stage", "gates.commands.policy_stage", "the next mode of a pack or rule, by evidence"),
     Command("policy audit", "runner.commands.policy_audit", "whether anything went round policy"),
     Command("run", "gates.commands.run", "execute merged manifests and sign receipts"),
+    Command(
+        "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
+    ),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
 )
 

@@ -14,7 +14,6 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
@@ -23,14 +22,13 @@ from maestro import __version__
 from maestro.documents import rules
 from maestro.documents.fields import Line, Omittable, Owner, StrictModel
 from maestro.documents.flag import FlagType
-from maestro.documents.locating import problem_of
 from maestro.documents.pointer import dotted
 from maestro.documents.problem import Problem
-from maestro.documents.reading import RawDocument, read
-from maestro.documents.refusal import Refusal, refusals
+from maestro.documents.reading import RawDocument
+from maestro.documents.refusal import Refusal
+from maestro.documents.settings import Shape, read_settings, schema_of, unusable
 from maestro.documents.show import show
-from maestro.errors import UsageError
-from maestro.findings import Location, Mode
+from maestro.findings import Mode
 from maestro.ledger import address
 from maestro.ledger.address import ORIGIN, Address
 from maestro.patterns import PatternError, check
@@ -299,49 +297,19 @@ def load_config(path: str, data: bytes, *, of_the_past: bool = False) -> Config:
     config = read_config(path, data, of_the_past=of_the_past)
     if isinstance(config, Config):
         return config
-    first, *others = config
-    lines = [f"\n  {_where(problem.location)}: {problem.message}" for problem in others]
-    remedy = first.remedy or first.rule.remedy
-    raise UsageError(first.message + "".join(lines), where=_where(first.location), remedy=remedy)
+    raise unusable(config)
 
 
 def config_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of maestro.yaml."""
-    from maestro.documents.schema import DIALECT, ExactSchema
-
-    return {"$schema": DIALECT, **Config.model_json_schema(by_alias=True, schema_generator=ExactSchema)}
-
-
-def _where(location: Location) -> str:
-    return f"{location.path}:{location.line}:{location.column}"
+    return schema_of(Config)
 
 
 def read_config(path: str, data: bytes, *, of_the_past: bool = False) -> Config | tuple[Problem, ...]:
     """The settings, or everything that is wrong with them. Never raises for content."""
-    reading = read(path, data, dialect="strict")
-    blocking = tuple(problem for problem in reading.problems if problem.rule.mode == "enforce")
-    if not reading.documents:
-        return blocking or (Problem(rules.EMPTY, f"{path} holds no settings", Location(path), remedy=_SMALLEST),)
-    raw = reading.documents[0]
-    if len(reading.documents) > 1:
-        message = "settings are one YAML document, but here a second one begins"
-        return (*blocking, Problem(rules.SYNTAX, message, reading.documents[1].start, remedy="remove the `---`"))
-    if not isinstance(raw.value, dict):
-        message = f"settings are a mapping, but this is {show(raw.value)}"
-        return (*blocking, Problem(rules.WRONG_TYPE, message, raw.start, remedy=_SMALLEST))
-    outside = None if of_the_past else _other_version(raw, raw.value)
-    if outside is not None:
-        # Another version may know keys that this one does not: nothing else would be worth reading.
-        return (outside,)
-    try:
-        config = Config.model_validate(raw.value)
-    except ValidationError as error:
-        schema = config_schema()
-        found = [problem_of(raw, refusal, schema) for refusal in refusals(error, raw.value, schema)]
-    else:
-        found = [problem_of(raw, refusal, {}) for refusal in _relations(config)]
-    problems = sorted((*blocking, *found), key=lambda problem: (problem.location.line, problem.location.column))
-    return tuple(problems) if problems else config
+    # Another version may know keys that this one does not: nothing else would be worth reading.
+    shape = Shape(config_schema, _SMALLEST) if of_the_past else Shape(config_schema, _SMALLEST, _other_version)
+    return read_settings(path, data, Config, shape, _relations)
 
 
 _SMALLEST = "the smallest is one line: `apiVersion: maestro-conductor/v1`"

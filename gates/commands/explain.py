@@ -68,9 +68,9 @@ def pages_folder() -> Path:
 
 
 def read_sections(folder: Path) -> dict[str, str]:
-    """Rule id to its section, heading included, from every page of gates and packs."""
+    """Rule id to its section, heading included, from every page of gates, packs and verification."""
     sections: dict[str, str] = {}
-    for page in sorted([*folder.glob("gates/*.md"), *folder.glob("packs/*.md")]):
+    for page in sorted([*folder.glob("gates/*.md"), *folder.glob("packs/*.md"), *folder.glob("verify/*.md")]):
         sections |= split_sections(page.read_text(encoding="utf-8"))
     return sections
 

@@ -121,15 +121,15 @@ def _instant(value: dt.datetime | dt.date | None, *, end: bool = False) -> dt.da
     return midnight + dt.timedelta(days=1) if end else midnight
 
 
-def trust_of(keys: Iterable[ListedKey]) -> Trust:
-    """The trust that the rows of maestro.yaml express.
+def trust_of(keys: Iterable[ListedKey], *, file: str = "maestro.yaml") -> Trust:
+    """The trust that the rows of ``keys`` in maestro.yaml, or another ``file``, express.
 
     Raises:
         KeyProblem: a row that is not a P-256 key, or one key under two ids.
     """
     found: dict[str, TrustedKey] = {}
     for row in keys:
-        where = f"maestro.yaml: keys: {row.id}"
+        where = f"{file}: keys: {row.id}"
         key = public_key.load(row.public_key, where=where)
         fingerprint = public_key.fingerprint(key)
         if fingerprint in found:
