@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -22,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maestro import canonical_json
 from policy.engines.engine import UNDEFINED, Answer, Broken, Program, Values
 from policy.engines.known_bad import TESTED_REGOPY
 from policy.engines.proven import is_proven, regopy_version
@@ -31,10 +29,9 @@ from policy.engines.regopy_worker import MEMORY_EXIT
 from policy.pack_data import merged_data
 from policy.preflight.program import Objection
 from policy.preflight.program import read as preflight
+from policy.preflight.text import encode_json, reserved
 
 _WORKER = Path(__file__).with_name("regopy_worker.py")
-_PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
-"""Text without quotes, backslashes, control characters and anything beyond ASCII."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +125,8 @@ def refusal(value: Any, depth: int) -> str | None:  # noqa: ANN401
             pending.extend((member, level + 1) for member in item)
         elif isinstance(item, float) and (str(item) == "-0.0" or "e" in repr(item)):
             return "the input holds a number with an exponent, or minus zero, which regopy may read differently"
-        elif isinstance(item, str) and not _PLAIN.match(item):
-            return (
-                "the input holds text that regopy reads differently "
-                "(quotes, backslashes, control characters, beyond ASCII)"
-            )
+        elif isinstance(item, str) and reserved(item):
+            return "the input holds characters that are kept for the engine (U+F0000 to U+F00FF), or are none"
     return None
 
 
@@ -165,7 +159,7 @@ class _Worker:
         program = self._program
         value = {
             "modules": {name: source.decode("utf-8", "replace") for name, source in program.modules.items()},
-            "data": json.dumps(merged_data(program.data), ensure_ascii=False) if program.data else "",
+            "data": encode_json(merged_data(program.data)) if program.data else "",
             "entrypoints": [entrypoint.removeprefix("data.").replace(".", "/") for entrypoint in program.entrypoints],
             "memory": self._limits.memory,
         }
@@ -176,7 +170,7 @@ class _Worker:
         if self._failed is not None:
             return self._failed
         try:
-            question = canonical_json.dumps(value)
+            question = encode_json(value).encode()
         except ValueError as error:
             return Broken(f"the input cannot be handed over: {error}", "unsupported")
         reply = self._exchange(question, self._limits.seconds)

@@ -18,6 +18,8 @@ _INTEGER = "floor(x) == x\n\tx <= 9007199254740992\n\tx >= -9007199254740992"
 
 _HELPERS = {
     "text": ["text(x) := x if {\n\tis_string(x)\n}"],
+    "ascii": ["ascii(x) := x if {\n\tis_string(x)\n\tregex.match(`^[ !#-Z^-~\\[\\]]*$`, x)\n}"],
+    "globbed": ["globbed(x) := x if {\n\tis_string(x)\n\tregex.match(`^[A-Za-z0-9@:/_.*? -]*$`, x)\n}"],
     "integer": [f"integer(x) := x if {{\n\tis_number(x)\n\t{_INTEGER}\n}}"],
     "integers": [
         "integers(x) := x if {\n\tis_array(x)\n\tall := {k |\n\tsome k\n\tv := x[k]\n}\n\tgood := {k |\n\tsome k\n"

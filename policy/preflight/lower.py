@@ -9,7 +9,6 @@ comprehension, iteration by
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,11 +17,11 @@ from decimal import Decimal
 from policy.preflight import types
 from policy.preflight.builtins import ALLOWED, ARITHMETIC, GUARDS, declared
 from policy.preflight.parser import Refused
+from policy.preflight.text import encode, reserved
 from policy.preflight.tree import Place, Statement, Term
 from policy.preflight.types import ANY, Type
 
 PREFIX = "mc__"
-_PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
 _PATTERN = re.compile(
     r"(?:[A-Za-z0-9 @:/_,;=<>~%&'#!.-]|\\[.\-/+*?()|]|\[\^?[A-Za-z0-9@:/_. +-]+\]"
     r"|[()|^$?*+]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\})*"
@@ -754,13 +753,9 @@ def scalar(term: Term) -> tuple[str, Type]:
         return term.raw, types.NUMBER
     if not isinstance(term.value, str):
         raise Refused(term.place, "a constant that is not understood")
-    if not _PLAIN.match(term.value):
-        raise Refused(
-            term.place,
-            "text with quotes, backslashes, control characters or beyond ASCII, which regopy reads differently",
-            "leave them out",
-        )
-    return json.dumps(term.value), types.STRING
+    if reserved(term.value):
+        raise Refused(term.place, "text with characters that are kept for the engine (U+F0000 to U+F00FF)")
+    return f'"{encode(term.value)}"', types.STRING
 
 
 def pattern(term: Term) -> Atom:
