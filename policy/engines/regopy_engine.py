@@ -24,6 +24,7 @@ from typing import Any
 from policy.engines.engine import UNDEFINED, Answer, Broken, Program, Values
 from policy.engines.known_bad import TESTED_REGOPY
 from policy.engines.proven import is_proven, regopy_version
+from policy.engines.regopy_calls import Calls
 from policy.engines.regopy_values import read as read_value
 from policy.engines.regopy_worker import MEMORY_EXIT
 from policy.pack_data import merged_data
@@ -43,6 +44,9 @@ class RegopyLimits:
     memory: int = 1 << 30
     answer_bytes: int = 64 << 20
     depth: int = 200
+    rounds: int = 100
+    calls: int = 5000
+    """Of computed builtins: evaluations of one input, and calls that are known to one worker."""
     crashes: int = 8
     """After so many the rest of the inputs is not asked any more."""
 
@@ -77,20 +81,20 @@ class RegopyEngine:
         if isinstance(readable, Objection):
             said = Broken(f"regopy is not proven to read this as OPA does: {readable}", "unsupported", self.remedy)
             return [said] * len(inputs)
-        refused = refusal(merged_data(program.data), self.limits.depth)
+        refused = refusal(merged_data(program.data), self.limits.depth, asks=readable.asks)
         if refused is not None:
             return [Broken(refused.replace("the input", "the data"), "unsupported", self.remedy)] * len(inputs)
         lowered = dataclasses.replace(program, modules=readable.modules)
         with tempfile.TemporaryDirectory(prefix="maestro-regopy-") as folder:
-            return self._all(lowered, inputs, Path(folder))
+            return self._all(lowered, inputs, Path(folder), asks=readable.asks)
 
-    def _all(self, program: Program, inputs: Sequence[Any], folder: Path) -> list[Answer]:
+    def _all(self, program: Program, inputs: Sequence[Any], folder: Path, *, asks: bool) -> list[Answer]:
         answers: list[Answer] = []
         worker: _Worker | None = None
         crashes = 0
         try:
             for value in inputs:
-                refused = refusal(value, self.limits.depth)
+                refused = refusal(value, self.limits.depth, asks=asks)
                 if refused is not None:
                     answers.append(Broken(refused, "unsupported", self.remedy))
                     continue
@@ -98,7 +102,7 @@ class RegopyEngine:
                     answers.append(Broken(f"regopy crashed or hung on {crashes} inputs before this one", "crash"))
                     continue
                 if worker is None:
-                    worker = _Worker(program, self.limits, folder)
+                    worker = _Worker(program, self.limits, folder, asks=asks)
                 answer = worker.ask(value)
                 answers.append(answer)
                 if worker.gone:
@@ -111,8 +115,8 @@ class RegopyEngine:
         return answers
 
 
-def refusal(value: Any, depth: int) -> str | None:  # noqa: ANN401
-    """Why regopy must not be asked about an input, or None."""
+def refusal(value: Any, depth: int, *, asks: bool = False) -> str | None:  # noqa: ANN401
+    """Why regopy must not be asked about an input, or None. ``asks``: the program calls what is computed here."""
     pending = [(value, 1)]
     while pending:
         item, level = pending.pop()
@@ -125,6 +129,8 @@ def refusal(value: Any, depth: int) -> str | None:  # noqa: ANN401
             pending.extend((member, level + 1) for member in item)
         elif isinstance(item, float) and (str(item) == "-0.0" or "e" in repr(item)):
             return "the input holds a number with an exponent, or minus zero, which regopy may read differently"
+        elif isinstance(item, float) and asks and (item.is_integer() or len(repr(item)) > 15):
+            return "the input holds a fraction that is a whole number or has many digits: a builtin would lose that"
         elif isinstance(item, str) and reserved(item):
             return "the input holds characters that are kept for the engine (U+F0000 to U+F00FF), or are none"
     return None
@@ -133,7 +139,9 @@ def refusal(value: Any, depth: int) -> str | None:  # noqa: ANN401
 class _Worker:
     """One worker process; ``gone`` once it crashed, hung or could not start."""
 
-    def __init__(self, program: Program, limits: RegopyLimits, folder: Path) -> None:
+    def __init__(self, program: Program, limits: RegopyLimits, folder: Path, *, asks: bool = False) -> None:
+        self._asks = asks
+        self._known = Calls()
         self._program = program
         self._limits = limits
         self._timed_out = False
@@ -162,6 +170,7 @@ class _Worker:
             "data": encode_json(merged_data(program.data)) if program.data else "",
             "entrypoints": [entrypoint.removeprefix("data.").replace(".", "/") for entrypoint in program.entrypoints],
             "memory": self._limits.memory,
+            "asks": self._asks,
         }
         return json.dumps(value).encode()
 
@@ -173,7 +182,7 @@ class _Worker:
             question = encode_json(value).encode()
         except ValueError as error:
             return Broken(f"the input cannot be handed over: {error}", "unsupported")
-        reply = self._exchange(question, self._limits.seconds)
+        reply = self._exchange(question, self._limits.seconds) if not self._asks else self._computed(question)
         if isinstance(reply, Broken):
             return reply
         try:
@@ -185,6 +194,17 @@ class _Worker:
         if len(values) != len(self._program.entrypoints):
             return Broken("regopy did not answer every entrypoint", "missing")
         return Values(values)
+
+    def _computed(self, question: bytes) -> dict[str, Any] | Broken:
+        """The reply to an input, once every call that it needs stands beside it."""
+        for _ in range(self._limits.rounds):
+            reply = self._exchange(self._known.beside(question), self._limits.seconds)
+            if isinstance(reply, Broken) or "asked" not in reply:
+                return reply
+            objection = self._known.learn(reply["asked"], self._limits.calls)
+            if objection is not None:
+                return objection
+        return Broken(f"more than {self._limits.rounds} rounds of computed builtins", "unsupported")
 
     def _exchange(self, question: bytes, seconds: float) -> dict[str, Any] | Broken:
         timer = threading.Timer(seconds, self._expire)

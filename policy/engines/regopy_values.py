@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import functools
 import json
+from decimal import Decimal
 from typing import Any
 
 from policy.engines.conftest_output import number
 from policy.preflight.text import decoded
 
-_RANKS = {type(None): 0, bool: 1, int: 2, float: 2, str: 3, dict: 6}
+_RANKS = {type(None): 0, bool: 1, int: 2, float: 2, Decimal: 2, str: 3, dict: 6}
 
 
 def read(text: str) -> Any:  # noqa: ANN401

@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from policy.preflight import types
 from policy.preflight.builtins import ALLOWED, ARITHMETIC, GUARDS, declared
+from policy.preflight.computed.table import COMPUTED
 from policy.preflight.parser import Refused
 from policy.preflight.text import encode, reserved
 from policy.preflight.tree import Place, Statement, Term
@@ -61,6 +62,8 @@ class Names:
     """Texts of calls and rules that may break the input."""
     looping: set[str] = field(default_factory=set)
     """Texts of calls and rules that iterate inside."""
+    root: str = "input"
+    """The input's text: it stands deeper where a table of computed calls stands beside it."""
     total: set[str] = field(default_factory=set)
     """Texts of rules that are never undefined."""
     counter: int = 0
@@ -555,11 +558,12 @@ class Body:
                 raise AssertionError(atom)
             done, known = found
             text, of = known.text, known.type
-            if text.startswith("input") and iterate and self.last and self.names.raising:
+            root = self.names.root
+            if text.startswith(root) and iterate and self.last and self.names.raising:
                 # Tied to the iteration, so that regopy does not evaluate it before a call that may break.
                 tied = self.names.fresh()
-                self.lines.append(f"{tied} := [input, {self.last}]")
-                text = f"{tied}[0]{text.removeprefix('input')}"
+                self.lines.append(f"{tied} := [{root}, {self.last}]")
+                text = f"{tied}[0]{text.removeprefix(root)}"
         for part in parts[done:]:
             text, of = self.step(text, of, part, iterate=iterate)
         return text, of
@@ -626,7 +630,7 @@ class Body:
         declaration = declared().get(name)
         if declaration is None:
             raise Refused(term.place, f"{name} is no builtin that a pack may use")
-        if name not in ALLOWED:
+        if name not in ALLOWED and name not in COMPUTED:
             raise Refused(term.place, f"{name} is not proven to be answered alike", "compute it another way")
         wanted = declaration.get("args", [])
         if len(term.parts) != len(wanted):
@@ -647,11 +651,29 @@ class Body:
             if inner is None:
                 raise Refused(term.place, "nothing is ever in this")
             self.comparable(atoms[0], Atom("", inner), term.place)
+        if name in COMPUTED:
+            return self.asked(term, atoms, declaration["result"])
         text = self.called(name, atoms)
         if not all(types.fits(atom.type, of) for atom, of in zip(atoms, wanted, strict=True)):
             self.names.raising.add(text)
         result: Type = declaration["result"]
         return text, result
+
+    def asked(self, term: Term, atoms: list[Atom], result: Type) -> tuple[str, Type]:
+        """A call that we compute: looked up beside the input, or the evaluation breaks and is begun again."""
+        self.helpers("asked")
+        listed = self.names.fresh()
+        self.lines.append(f"{listed} := [{', '.join(atom.text for atom in atoms)}]")
+        text = f'data.{PREFIX}.asked("{term.name}", {listed})'
+        self.names.raising.add(text)
+        if term.name != "walk":
+            return text, result
+        if self.under_not:
+            raise Unsafe(term.place, "iteration under `not`: the variable is unsafe", "iterate in a statement before")
+        every, value = self.names.fresh(), self.names.fresh("v")
+        self.lines.append(f"{every} := {text}")
+        self.iterate(["", value], Atom(every, {"type": "array", "dynamic": result}), keyed=False)
+        return value, result
 
     def called(self, name: str, atoms: list[Atom]) -> str:
         if name in _OPERATORS:

@@ -14,6 +14,7 @@ from policy.preflight.lower import PREFIX, Atom, Body, Global, Names, scalar
 from policy.preflight.parser import Refused, parse
 from policy.preflight.tree import Module, Rule, Term
 from policy.preflight.types import ANY, Type
+from policy.rego_text import read_text
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 Path = tuple[str, ...]
@@ -40,6 +41,9 @@ class Readable:
     """The program for regopy."""
 
     modules: Mapping[str, bytes]
+    asks: bool = False
+    """Whether it calls what is computed here: then the input stands under ``input``, and answers beside it
+    (``policy.engines.regopy_calls``)."""
 
 
 @dataclass
@@ -62,6 +66,10 @@ def read(program: Program) -> Readable | Objection:
     """The program as regopy reads it right, or the first thing that stands against it."""
     reader = _Reader(program)
     try:
+        found = reader.run()
+        if not found.asks:
+            return found
+        reader = _Reader(program, asks=True)
         return reader.run()
     except Refused as refused:
         return Objection(reader.file, *refused.place, refused.message, refused.instead)
@@ -70,8 +78,9 @@ def read(program: Program) -> Readable | Objection:
 
 
 class _Reader:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, asks: bool = False) -> None:
         self.program = program
+        self.root = 'input["input"]' if asks else "input"
         self.file = next(iter(program.modules), "")
         self.groups: dict[Path, _Group] = {}
         self.packages: set[Path] = set()
@@ -93,9 +102,16 @@ class _Reader:
         for group in self.groups.values():
             self.type_of(group, (1, 1))
         modules = {name: self.render(module).encode() for name, module in self.modules.items()}
+        asks = "asked" in self.counter.helpers
+        if asks and "key" in self.counter.helpers:
+            raise Refused((1, 1), "an object whose keys may be numbers, beside a builtin that is computed")
+        if asks:
+            for name, source in self.program.modules.items():
+                self.file = name
+                _plain_fractions(source)
         if self.counter.helpers:
             modules[f"{PREFIX}.rego"] = helper_module(self.counter.helpers).encode()
-        return Readable(modules)
+        return Readable(modules, asks)
 
     def collect(self, name: str, module: Module) -> None:
         self.packages.add(module.package)
@@ -181,7 +197,7 @@ class _Reader:
             place = term.place
             if path[0] == "input":
                 text = "".join(f"[{json.dumps(part)}]" for part in path[1:base])
-                return 1, Global("input" + text, ANY)
+                return 1, Global(self.root + text, ANY)
             for length in range(2, len(path) + 1):
                 group = self.groups.get(path[1:length])
                 if group is not None:
@@ -219,6 +235,7 @@ class _Reader:
 
         names = Names(reference, call, is_global)
         names.helpers = self.counter.helpers
+        names.root = self.root
         return names
 
     def text(self, group: _Group, module: Module) -> str:
@@ -353,6 +370,14 @@ class _Writer:
         if not types.only(atom.type, "string"):
             atom = body.guard("key", atom)
         return f"[{atom.text}]"
+
+
+def _plain_fractions(source: bytes) -> None:
+    """What regopy prints of a fraction is 15 digits, without zeros at the end."""
+    for token in read_text(source.decode()).tokens:
+        if token.kind == "number" and "." in token.text and (token.text.endswith("0") or len(token.text) > 15):
+            place = token.line, token.column
+            raise Refused(place, "a fraction with 0 at its end or many digits, beside a builtin that is computed")
 
 
 def _constant(rule: Rule) -> bool:
