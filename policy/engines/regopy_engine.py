@@ -84,7 +84,7 @@ class RegopyEngine:
         refused = refusal(merged_data(program.data), self.limits.depth, asks=readable.asks)
         if refused is not None:
             return [Broken(refused.replace("the input", "the data"), "unsupported", self.remedy)] * len(inputs)
-        lowered = dataclasses.replace(program, modules=readable.modules)
+        lowered = dataclasses.replace(program, modules=readable.modules, entrypoints=readable.entrypoints)
         with tempfile.TemporaryDirectory(prefix="maestro-regopy-") as folder:
             return self._all(lowered, inputs, Path(folder), asks=readable.asks)
 

@@ -18,10 +18,10 @@ _INTEGER = "floor(x) == x\n\tx <= 9007199254740992\n\tx >= -9007199254740992"
 
 _CALL = "\tcall := [name, args]\n\tkey := crypto.md5(json.marshal(call))\n\tnear := substring(key, 0, 2)\n"
 ASKED = (
-    f"answered(near, key, call) if {{\n\tentry := input[near][key]\n\tentry[0] == call\n}}\n\n"
+    "asks(near, key, call) := false if {\n\tentry := input[near][key]\n\tentry[0] == call\n} else := v if {\n"
+    '\tprint([key, call])\n\tv := to_number("unsupported")\n}\n\n'
     f"asked(name, args) := v if {{\n{_CALL}\tentry := input[near][key]\n\tentry[0] == call\n\tv := entry[1]\n"
-    f"}} else := v if {{\n{_CALL}\tnot answered(near, key, call)\n\tprint([key, call])\n"
-    '\tv := to_number("unsupported")\n}'
+    f"}} else := v if {{\n{_CALL}\tv := asks(near, key, call)\n\tv == true\n}}"
 )
 """A computed call: its value from what stands beside the input, undefined if nothing stands in its entry, else the
 question."""

@@ -100,6 +100,8 @@ class Body:
         self.outer = outer
         self.locals: dict[str, Local] = {}
         self.later: set[str] = set()
+        self.own: set[str] = set()
+        """Names in the body's own statements: to the bodies within they are from outside, whatever comes first."""
         self.lines: list[str] = []
         self.iterations = 0
         self.under_not = False
@@ -136,6 +138,13 @@ class Body:
         if local is None:
             if term.name in self.later:
                 raise Refused(term.place, f"{term.name} is used before it is declared", "declare it first")
+            outer = self.outer
+            while outer is not None:
+                if term.name in outer.own:
+                    raise Unsafe(
+                        term.place, f"{term.name} belongs to the body around this one", "give it a value there"
+                    )
+                outer = outer.outer
             local = self.declare(term, None, by_name=False)
         elif local.atom is not None or self.locals.get(term.name) is not local:
             raise Unsafe(term.place, f"{term.name} belongs to the body around this one", "give it a value there")
@@ -176,6 +185,7 @@ class Body:
             elif statement.member is not None and not statement.every:
                 declares = [name for name in statement.member[:2] if name is not None and name.kind == "var"]
             self.later |= {name.name for name in declares}
+            self.own |= _names(statement)
         pending = list(statements)
         while pending:
             pending.remove(self.first_safe(pending))
@@ -243,6 +253,8 @@ class Body:
                 self.declare(name, None)
         elif statement.every:
             self.every(statement)
+        elif statement.logic:
+            self.logic(statement)
         elif statement.member is not None:
             self.member(statement)
         elif statement.term is not None and statement.negated:
@@ -365,6 +377,26 @@ class Body:
              f"{count} == 0"]
         )  # fmt: skip
         self.lines.append(f"{bad} := {{{k} |\n{text}\n}}\n{many} := count({bad})\n{many} == 0")
+
+    def logic(self, statement: Statement) -> None:
+        """Bodies joined by `and`, `or`, or one negated: each is solved apart, and its solutions are counted."""
+        lines, solved = [], []
+        for operand in statement.operands:
+            inner = Body(self.names, self)
+            inner.run(operand)
+            inner.finish(statement.place)
+            one, ok = self.names.fresh(), self.names.fresh()
+            text = "\n".join([*inner.lines, f"{one} := 1"])
+            lines.append(f"{ok} := {{{one} |\n{text}\n}}")
+            solved.append(ok)
+        if statement.logic == "or":
+            united = self.names.fresh()
+            lines.append(f"{united} := {' | '.join(solved)}")
+            solved = [united]
+        for ok in solved:
+            count = self.names.fresh()
+            lines.append(f"{count} := count({ok})\n{count} {'==' if statement.logic == 'not' else '!='} 0")
+        self.lines.append("\n".join(lines))
 
     def helpers(self, name: str) -> None:
         self.names.helpers.add(name)
@@ -800,6 +832,22 @@ def _variables(term: Term) -> list[Term]:
     if term.kind in ("array",):
         return [name for part in term.parts for name in _variables(part)]
     return []
+
+
+def _names(statement: Statement) -> set[str]:
+    """The variables of a statement, without those in bodies within it."""
+    pending = [statement.term] if statement.term is not None else []
+    pending += [term for term in statement.member or () if term is not None and not statement.every]
+    if statement.member is not None and statement.every:
+        pending.append(statement.member[2])
+    found = set()
+    while pending:
+        term = pending.pop()
+        if term.kind == "var" and not term.name.startswith("$"):
+            found.add(term.name)
+        elif not term.kind.endswith("comprehension"):
+            pending += term.parts
+    return found
 
 
 def _calls(term: Term) -> bool:

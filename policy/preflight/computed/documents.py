@@ -151,6 +151,18 @@ def walk(value: Value) -> Value:
     return array(found)
 
 
+def member(key: Value, value: Value, collection: Value) -> Value:
+    """internal.member_3: `key, value in collection`."""
+    if isinstance(collection, dict):
+        return isinstance(key, str) and key in collection and not compare(collection[key], value)
+    if is_array(collection):
+        at = key if isinstance(key, int) and not isinstance(key, bool) else -1
+        return 0 <= at < len(collection) - 1 and not compare(collection[at + 1], value)
+    if is_set(collection):
+        return not compare(key, value) and any(not compare(each, value) for each in members(collection))
+    return False
+
+
 def largest(value: Value) -> Value:
     """max"""
     found = members(value)

@@ -17,6 +17,7 @@ COMPUTED: dict[str, Callable[..., Value]] = {
     "format_int": strings.format_int,
     "hex.decode": strings.hex_decode,
     "indexof_n": strings.indexof_n,
+    "internal.member_3": documents.member,
     "internal.template_string": strings.template,
     "json.filter": documents.keep,
     "json.is_valid": strings.json_is_valid,
