@@ -25,6 +25,11 @@ class Calls:
         """The input, with what is known beside it."""
         return b'{"input":' + question + self._text + b"}"
 
+    def forget(self, most: int) -> None:
+        """Begin anew if there are more than so many."""
+        if self._count > most:
+            self._entries, self._count, self._text = {}, 0, b""
+
     def learn(self, lines: Sequence[str], most: int) -> Broken | None:
         """Compute what was asked; why the input is broken instead, or None."""
         before = self._count

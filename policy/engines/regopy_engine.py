@@ -32,6 +32,8 @@ from policy.preflight.program import Objection
 from policy.preflight.program import read as preflight
 from policy.preflight.text import encode_json, reserved
 
+_KEPT = 50
+"""So many calls are kept for the next input: each is read again with it."""
 _WORKER = Path(__file__).with_name("regopy_worker.py")
 
 
@@ -46,7 +48,7 @@ class RegopyLimits:
     depth: int = 200
     rounds: int = 100
     calls: int = 5000
-    """Of computed builtins: evaluations of one input, and calls that are known to one worker."""
+    """Of computed builtins: evaluations of one input, and calls that stand beside it."""
     crashes: int = 8
     """After so many the rest of the inputs is not asked any more."""
 
@@ -197,6 +199,7 @@ class _Worker:
 
     def _computed(self, question: bytes) -> dict[str, Any] | Broken:
         """The reply to an input, once every call that it needs stands beside it."""
+        self._known.forget(_KEPT)
         for _ in range(self._limits.rounds):
             reply = self._exchange(self._known.beside(question), self._limits.seconds)
             if isinstance(reply, Broken) or "asked" not in reply:
