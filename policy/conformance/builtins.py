@@ -115,7 +115,7 @@ _OPERATORS = {"plus": "+", "minus": "-", "mul": "*", "div": "/", "rem": "%", "an
 _CONSTANT = {"sprintf": 'sprintf("é\\"%s|%v|%d", [input.a0, input.a1, input.a0])',
              "regex.match": 'regex.match(`^[a-c]+(1|\\.)?$`, input.a1)', "internal.template_string": '$"é{input.a0}"',
              "internal.member_2": "input.a0 in input.a1", "internal.member_3": "(input.a0, input.a1 in input.a2)",
-             "walk": "[x | walk(input.a0, x)]"}  # fmt: skip
+             "walk": "[v | walk(input.a0, v)]"}  # fmt: skip
 
 
 def program(name: str) -> Program:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,10 @@ from policy.engines.regopy_worker import MEMORY_EXIT
 from policy.pack_data import merged_data
 from policy.preflight.program import Objection
 from policy.preflight.program import read as preflight
-from policy.preflight.text import encode_json, reserved
+from policy.preflight.text import encode_json
 
+_LATE = 0.02
+"""Seconds between looks at the clock."""
 _KEPT = 50
 """So many calls are kept for the next input: each is read again with it."""
 _WORKER = Path(__file__).with_name("regopy_worker.py")
@@ -83,7 +86,12 @@ class RegopyEngine:
         if isinstance(readable, Objection):
             said = Broken(f"regopy is not proven to read this as OPA does: {readable}", "unsupported", self.remedy)
             return [said] * len(inputs)
-        refused = refusal(merged_data(program.data), self.limits.depth, asks=readable.asks)
+        data = merged_data(program.data)
+        refused = refusal(data, self.limits.depth, asks=readable.asks)
+        try:
+            encode_json(data)
+        except ValueError as error:
+            refused = refused or str(error)
         if refused is not None:
             return [Broken(refused.replace("the input", "the data"), "unsupported", self.remedy)] * len(inputs)
         lowered = dataclasses.replace(program, modules=readable.modules, entrypoints=readable.entrypoints)
@@ -119,22 +127,26 @@ class RegopyEngine:
 
 def refusal(value: Any, depth: int, *, asks: bool = False) -> str | None:  # noqa: ANN401
     """Why regopy must not be asked about an input, or None. ``asks``: the program calls what is computed here."""
+    if isinstance(value, float):
+        return _fraction(value, asks=asks)
     pending = [(value, 1)]
     while pending:
         item, level = pending.pop()
         if level > depth:
             return f"the input is nested deeper than {depth}, which regopy does not survive"
-        if isinstance(item, dict):
-            pending.extend((member, level + 1) for member in item.values())
-            pending.extend((key, level) for key in item)
-        elif isinstance(item, (list, tuple)):
-            pending.extend((member, level + 1) for member in item)
-        elif isinstance(item, float) and (str(item) == "-0.0" or "e" in repr(item)):
-            return "the input holds a number with an exponent, or minus zero, which regopy may read differently"
-        elif isinstance(item, float) and asks and (item.is_integer() or len(repr(item)) > 15):
-            return "the input holds a fraction that is a whole number or has many digits: a builtin would lose that"
-        elif isinstance(item, str) and reserved(item):
-            return "the input holds characters that are kept for the engine (U+F0000 to U+F00FF), or are none"
+        for member in item.values() if isinstance(item, dict) else item if isinstance(item, (list, tuple)) else ():
+            if isinstance(member, (dict, list, tuple)):
+                pending.append((member, level + 1))
+            elif isinstance(member, float) and (refused := _fraction(member, asks=asks)) is not None:
+                return refused
+    return None
+
+
+def _fraction(item: float, *, asks: bool) -> str | None:
+    if str(item) == "-0.0" or "e" in repr(item):
+        return "the input holds a number with an exponent, or minus zero, which regopy may read differently"
+    if asks and (item.is_integer() or len(repr(item)) > 15):
+        return "the input holds a fraction that is a whole number or has many digits: a builtin would lose that"
     return None
 
 
@@ -147,6 +159,8 @@ class _Worker:
         self._program = program
         self._limits = limits
         self._timed_out = False
+        self._deadline: float | None = None
+        self._closed = threading.Event()
         self._failed: Broken | None = None
         self.gone = False
         environ = {"PATH": "", "HOME": str(folder), "TMPDIR": str(folder)}
@@ -159,6 +173,7 @@ class _Worker:
             cwd=folder,
             start_new_session=True,
         )
+        threading.Thread(target=self._watch, daemon=True).start()
         reply = self._exchange(self._question(), limits.build_seconds)
         if isinstance(reply, Broken):
             self._failed = reply
@@ -210,9 +225,7 @@ class _Worker:
         return Broken(f"more than {self._limits.rounds} rounds of computed builtins", "unsupported")
 
     def _exchange(self, question: bytes, seconds: float) -> dict[str, Any] | Broken:
-        timer = threading.Timer(seconds, self._expire)
-        timer.daemon = True
-        timer.start()
+        self._deadline = time.monotonic() + seconds
         question_end, answer_end = self._process.stdin, self._process.stdout
         try:
             if question_end is None or answer_end is None:
@@ -223,7 +236,7 @@ class _Worker:
         except (OSError, ValueError):
             line = b""
         finally:
-            timer.cancel()
+            self._deadline = None
         if not line.endswith(b"\n"):
             self.gone = True
             if self._timed_out:
@@ -240,9 +253,14 @@ class _Worker:
             return Broken("regopy's worker answered something else than JSON", "missing")
         return reply
 
-    def _expire(self) -> None:
-        self._timed_out = True
-        self._kill()
+    def _watch(self) -> None:
+        """End the process when an answer is late. One thread for all questions: starting one takes long."""
+        while not self._closed.wait(_LATE):
+            deadline = self._deadline
+            if deadline is not None and time.monotonic() > deadline:
+                self._timed_out = True
+                self._kill()
+                return
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -250,6 +268,7 @@ class _Worker:
 
     def close(self) -> None:
         """End the process; nothing of it stays."""
+        self._closed.set()
         if self._process.poll() is None:
             self._kill()
         self._process.wait()

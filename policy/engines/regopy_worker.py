@@ -4,8 +4,8 @@ Standard input, a line each: the program (JSON: ``modules``, ``data`` text, ``en
 bytes), then inputs as JSON text. Standard output, a line each: ``{"ready": true}`` or ``{"error": …}``
 once, then per input ``{"values": [text or null]}`` (null: undefined; sets and
 arrays marked by a first member), ``{"asked": [line]}`` (calls to be computed, as the helper ``asked`` printed
-them) or ``{"error": …}``. regopy prints to standard output, so that is a pipe back to this process, and the answers
-leave by a copy of the descriptor.
+them; ``asks`` in the question) or ``{"error": …}``. regopy prints to standard output, so that is /dev/null, or a pipe
+back to this process, and the answers leave by a copy of the descriptor.
 """
 
 from __future__ import annotations
@@ -130,10 +130,11 @@ class _Printed:
 def _main() -> None:
     out = os.dup(1)
     null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
     os.dup2(null, 2)
-    printed = _Printed()
     asked = json.loads(sys.stdin.buffer.readline())
     _limit(asked["memory"])
+    printed = _Printed() if asked["asks"] else None
     from regopy import Interpreter, RegoError
 
     interpreter = Interpreter()
@@ -156,13 +157,14 @@ def _main() -> None:
         return
     _answer(out, {"ready": True})
     for line in sys.stdin.buffer:
-        printed.take()
+        if printed is not None:
+            printed.take()
         try:
             interpreter.set_input_term(line.decode("utf-8").rstrip("\n"))
             values: list[str | None] = []
             for entrypoint in entrypoints:
                 output = interpreter.query_bundle_entrypoint(bundle, entrypoint)
-                if asked["asks"] and (lines := printed.take()):
+                if printed is not None and (lines := printed.take()):
                     _answer(out, {"asked": lines})
                     break
                 if not output.ok():
