@@ -122,9 +122,9 @@ class _Printed:
         os.write(1, self._END)
         self._ended.wait()
         self._ended.clear()
-        lines = self._kept.removesuffix(self._END).decode("utf-8", "replace").splitlines()
+        printed = self._kept.removesuffix(self._END).decode("utf-8", "replace")
         self._kept.clear()
-        return lines
+        return [line for line in printed.split("\n") if line]
 
 
 def _main() -> None:

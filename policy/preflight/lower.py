@@ -723,6 +723,8 @@ class Body:
     def guards(self, name: str, atoms: list[Atom]) -> None:
         for at, atom in enumerate(atoms):
             guard = GUARDS.get((name, at))
+            if name == "regex.match" and _by_bytes(atoms[0].text):
+                continue
             if guard == "order":
                 if not all(types.only(each.type, "number") for each in atoms):
                     self.helpers("order")
@@ -824,6 +826,16 @@ def pattern(term: Term) -> Atom:
             "write [0-9] for \\d, [A-Za-z0-9_] for \\w; no flags, no names, no \\b, \\p",
         )
     return Atom(f"`{text}`", types.STRING, constant=True)
+
+
+def _by_bytes(text: str) -> bool:
+    """Whether a pattern matches UTF-8's bytes, as regopy has it, where it matches characters: what may match a part of
+    a character is one negated class that is repeated, and nothing beside it can."""
+    plain = re.sub(r"\\.", "", text)
+    negated = re.findall(r"\[\^[^\]]*\](.?)", plain)
+    if "." in re.sub(r"\[[^\]]*\]", "", plain):
+        return False
+    return not negated or (len(negated) == 1 and negated[0] in ("+", "*") and "(" not in plain)
 
 
 def _variables(term: Term) -> list[Term]:
