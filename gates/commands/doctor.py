@@ -21,7 +21,10 @@ from maestro.process import run as run_program
 from maestro.repository import Repository
 from maestro.world import World
 from policy.engines.choose import choose, trusted_conftest
+from policy.engines.known_bad import TESTED_REGOPY
 from policy.engines.proven import is_proven, regopy_version
+from policy.preflight.program import Objection
+from policy.preflight.program import read as preflight
 
 if TYPE_CHECKING:
     from maestro.config import Config
@@ -114,7 +117,7 @@ def _engines(world: World) -> Iterator[Line]:
     except MaestroError as error:
         yield Line("conftest", "advice", error.message, error.remedy)
     try:
-        yield Line("regopy", "ok", regopy_version())
+        yield _embedded(regopy_version())
     except PackageNotFoundError:
         yield Line("regopy", "missing", "not installed, though Maestro needs it", "install Maestro again")
         return
@@ -158,6 +161,7 @@ def _governed(files: Snapshot, world: World) -> Iterator[Line]:
         place = f"{problem.location.path}:{problem.location.line}"
         yield Line("packs", "advice", f"{place}: {problem.message}", problem.remedy or problem.rule.remedy)
     yield from _unproven(packs.packs, world)
+    yield from _preflight(packs.packs)
     yield _owned(files, config, packs.packs)
     yield _keys(config, world)
 
@@ -189,6 +193,29 @@ def _unproven(packs: tuple[Pack, ...], world: World) -> Iterator[Line]:
     if names:
         text = f"{', '.join(names)}: without a sound conftest these are reported as errored, which blocks"
         yield Line("packs", "missing", text, "get conftest as said above")
+
+
+def _embedded(version: str) -> Line:
+    """regopy judges in the one version that was tested against OPA."""
+    if version == TESTED_REGOPY:
+        return Line("regopy", "ok", version)
+    text = f"{version} was never tested against OPA, so it judges nothing; {TESTED_REGOPY} was"
+    return Line("regopy", "advice", text, f"pip install regopy=={TESTED_REGOPY}")
+
+
+def _preflight(packs: tuple[Pack, ...]) -> Iterator[Line]:
+    """Which packs the embedded engine could judge as well: the first place that keeps it from a pack, and what to write
+    instead. Nothing is wrong with a pack that it cannot read."""
+    read = {pack.name: preflight(pack.program()) for pack in packs}
+    readable = [name for name, found in read.items() if not isinstance(found, Objection)]
+    if readable:
+        yield Line("embedded", "ok", f"regopy can read {', '.join(readable)}")
+    for pack in packs:
+        found = read[pack.name]
+        if isinstance(found, Objection):
+            place = f"{pack.path}/{found.file.rsplit('/', 1)[-1]}:{found.line}:{found.column}"
+            said = f"regopy cannot read {pack.name}: {place}: {found.message}"
+            yield Line("embedded", "ok", said, found.instead or None)
 
 
 def _owned(files: Snapshot, config: Config, packs: tuple[Pack, ...]) -> Line:
