@@ -30,6 +30,7 @@ _SEEDS: dict[str, Sequence[str]] = {
             "2001:db8::/32", "2001:db8::1", "2001:db8:0:0:1::/80", "fe80::1%eth0", "::/0", "::1", "::ffff:10.0.0.1",
             "10.0.0.0/33", "10.0.0/8", "010.0.0.0/8", "1.2.3.4/08", "2001:DB8::/129", "224.0.0.1", "172.16.0.0/12",
             "172.24.0.0/13", "172.16.0.0/13", "10.0.0.1/8"),
+    "net.cidr_expand": ("10.0.0.0/30", "192.168.1.7/29", "2001:db8::/126", "10.1.2.3/32", "10.1.2.3", "2001:db8::1/128"),
     "semver": ("1.0.0", "1.10.0", "1.9.0", "v1.2.3", "1.2.3-a.1", "1.2.3-a.b", "1.2.3-1", "1.2.3-a.10", "1.2.3-a.2+x",
                "1.2.3+b.1", "01.2.3", "1.2", "1.2.3-01", "1.2.3-", "1.2.3+", "1.2.3-a..b", "vv1.2.3", "1.2.3-0a"),
     "uri": ("https://a.example:8443/x/y?a=b&c=d#f", "http://a/", "/x/y", "a/b", "mailto:a@b", "http://[::1]/",
@@ -49,7 +50,7 @@ _SEEDS: dict[str, Sequence[str]] = {
 
 
 class Arguments:
-    """Draws arguments; ``kind``: the first part of a builtin's name."""
+    """Draws arguments; ``kind``: a builtin's name, or the first part of it."""
 
     def __init__(self, seed: int, kind: str) -> None:
         self.random = random.Random(seed)  # noqa: S311
@@ -60,13 +61,15 @@ class Arguments:
         known = _SEEDS.get(self.kind, ())
         if known and one.random() < 0.75:
             found = one.choice(known)
-            if one.random() < 0.25 and found:
+            if one.random() < 0.25 and found and self.kind != "net.cidr_expand":
                 at = one.randrange(len(found))
                 found = found[:at] + one.choice(("", one.choice(_CHARACTERS))) + found[at + 1 :]
             return found
         return "".join(one.choice(_CHARACTERS) for _ in range(one.randrange(6)))
 
     def number(self) -> Any:
+        if self.kind == "bits":  # OPA itself runs out of memory on others
+            return self.random.choice((0, 1, 2, 7, 64, 100, -1, 0.5))
         return self.random.choice((0, 1, 2, 3, 5, 7, 8, 10, 16, -1, -2, 100, 2**53 + 1, 0.5, 10**20, 15.5))
 
     def value(self, depth: int = 0) -> Any:
@@ -137,7 +140,7 @@ def program(name: str) -> Program:
 
 def prove(name: str, seed: int, inputs: int, conftest: Engine, regopy: Engine) -> tuple[Counter[Outcome], list[str]]:
     """Outcomes for so many inputs, and what both engines said where they differ silently."""
-    drawn = Arguments(seed, name.split(".", maxsplit=1)[0])
+    drawn = Arguments(seed, name if name in _SEEDS else name.split(".", maxsplit=1)[0])
     wanted = declared()[name].get("args", [])
     tally: Counter[Outcome] = Counter()
     different = []
