@@ -19,7 +19,7 @@ KEYWORDS = frozenset(
     {"package", "import", "as", "default", "else", "not", "some", "every", "with", "null", "true", "false",
      "if", "contains", "in"}
 )  # fmt: skip
-_LOGIC = {("future", "keywords", word): {word} for word in ("and", "or", "not")}
+_LOGIC: dict[tuple[str, ...], set[str]] = {("future", "keywords", word): {word} for word in ("and", "or", "not")}
 _LOGIC |= {("future", "keywords"): {"and", "or", "not"}, ("rego", "v2"): {"and", "or", "not"}}
 _NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _RELATIONS = {"==": "equal", "!=": "neq", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from policy.engines.engine import UNDEFINED
 from policy.preflight.computed.values import Fails, Unsure, Value, text
@@ -106,14 +106,15 @@ def parse_rfc3339(value: Value) -> Value:
     found = _RFC3339.fullmatch(text(value))
     if found is None:
         raise Unsure("a time that is not written plainly")
-    zone = UTC
+    zone: tzinfo = UTC
     if found[8] != "Z":
         hours, minutes = int(found[8][1:3]), int(found[8][4:])
         if hours > 23 or minutes > 59:
             raise Unsure("a zone that does not exist")
         zone = timezone(timedelta(hours=hours, minutes=minutes) * (-1 if found[8][0] == "-" else 1))
     try:
-        moment = datetime(*(int(found[at]) for at in range(1, 7)), tzinfo=zone)  # type: ignore[arg-type]
+        year, month, day, hour, minute, second = (int(found[at]) for at in range(1, 7))
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
     except ValueError as error:
         raise Fails("no time") from error
     seconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ RECORDED: list[Any] = [
 @pytest.mark.parametrize("value", RECORDED)
 def test_recorded_inputs_come_back_as_they_went(value: Any) -> None:
     rego = "package t\nx := input.a\ny := [input.a, input.a] if input.a == data.a\nz contains input.a\n"
-    asked = program(rego, "x", "y", "z", **{"d.json": json.dumps({"a": value}).encode()})
+    asked = replace(program(rego, "x", "y", "z"), data={"d.json": json.dumps({"a": value}).encode()})
     assert RegopyEngine("", proven_only=False).evaluate(asked, [{"a": value}]) == [
         Values((value, [value] * 2, [value]))
     ]
@@ -238,10 +239,8 @@ def test_a_stopped_worker_is_a_timeout(tmp_path: Path) -> None:
     worker = _Worker(program("package t\nx := input\n", "x"), RegopyLimits(seconds=0.5), tmp_path)
     try:
         os.kill(worker._process.pid, signal.SIGSTOP)
-        for value in ({}, ["a" * 1000] * 1000):  # more than a pipe holds
-            answer = worker.ask(value)
-            assert isinstance(answer, Broken)
-        assert answer.kind in ("timeout", "crash")
+        answer = worker.ask(["a" * 1000] * 1000)  # more than a pipe holds
+        assert kinds([answer]) == ["timeout"]
         assert worker.gone
     finally:
         worker.close()
