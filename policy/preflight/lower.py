@@ -105,6 +105,8 @@ class Body:
         self.lines: list[str] = []
         self.iterations = 0
         self.under_not = False
+        self.binds = True
+        """Not within what `and`, `or` or `not` takes without braces."""
         self.last = ""
         """What the last iteration gives."""
         self.ordered = False
@@ -134,6 +136,9 @@ class Body:
 
     def bind(self, term: Term, of: Type) -> str:
         """A variable that gets its value here; its text."""
+        if not self.binds:
+            name = "_" if term.name.startswith("$") else term.name
+            raise Unsafe(term.place, f"{name} is unsafe: it has no value here", "give it a value before, or use braces")
         local = self.find(term.name)
         if local is None:
             if term.name in self.later:
@@ -383,6 +388,7 @@ class Body:
         lines, solved = [], []
         for operand in statement.operands:
             inner = Body(self.names, self)
+            inner.binds = statement.braces
             inner.run(operand)
             inner.finish(statement.place)
             one, ok = self.names.fresh(), self.names.fresh()

@@ -287,11 +287,9 @@ class _Parser:
         operands = [self.operands(operator, first=first)]
         while operator in self.logic and self.take(operator):
             operands.append(self.operands(operator, first=False))
-        if len(operands) == 1 and len(operands[0]) == 1:
+        if len(operands) == 1:
             return operands[0][0]
-        if len(operands) == 1 and not first:
-            return Statement(place, logic="and", operands=operands)
-        return Statement(place, logic=operator, operands=operands)
+        return Statement(place, logic=operator, operands=operands, braces=False)
 
     def operands(self, operator: Literal["and", "or"], *, first: bool) -> list[Statement]:
         return [self.chain("and", first=first)] if operator == "or" else self.operand(first=first)
@@ -316,7 +314,8 @@ class _Parser:
         if negated and self.sees("some", "every", "not"):
             raise self.fail()
         if negated and "not" in self.logic:
-            return [Statement(place, logic="not", operands=[self.negated_operand()])]
+            braces = self.sees("{")
+            return [Statement(place, logic="not", operands=[self.negated_operand()], braces=braces)]
         term = self.assignment()
         if joins and (raise_after or term.kind in ("set", "object")) and (not first or self.sees("and", "or")):
             raise self.fail("braces that are neither a body nor a value here")
@@ -345,13 +344,13 @@ class _Parser:
         return None
 
     def braced_operand(self) -> list[Statement]:
-        return self.braced(operand=True)
+        return [Statement(self.place(), logic="and", operands=[self.braced(operand=True)])]
 
     def group(self) -> list[Statement]:
         """`(a or b)`: parentheses around one term are the term's own."""
         self.need("(")
         found = self.chain("or", first=False)
-        if not found.logic:
+        if not found.logic or (found.logic == "and" and found.braces):
             raise self.fail()
         self.need(")")
         return [found]

@@ -48,6 +48,8 @@ class Statement:
     withs: list[tuple[Term, Term]] = field(default_factory=list)
     logic: Literal["", "and", "or", "not"] = ""
     operands: list[list[Statement]] = field(default_factory=list)
+    braces: bool = True
+    """Whether the operands stand in braces: only there may they bind a variable."""
 
 
 @dataclass(slots=True)

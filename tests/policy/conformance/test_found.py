@@ -53,6 +53,9 @@ FOUND: dict[str, tuple[str, Any]] = {
     "a name within a comprehension, bound later outside": ("x := z if { z := [y | y = 1]; y = input.a }", {"a": 2}),
     "a computed call whose value is undefined": ("x := [1, max(input.a)]", {"a": []}),
     "a computed call under not": ("x if not max(input.a)", {"a": []}),
+    "a wildcard in what not takes": ("x if { not count(input.n[_]) > 1 and input.a }", {"n": [[1]], "a": 1}),
+    "a wildcard in an operand": ("x if { input.a and count(input.n[_]) > 1 }", {"n": [[1, 2]], "a": 1}),
+    "a wildcard in an operand of or": ("x if { count(input.n[_]) > 1 or input.a }", {"n": [[1, 2]], "a": 1}),
     "a computed call that is false": ("x if not semver.is_valid(input.a)", {"a": "1"}),
     "an error in the second operand of or": ('x if { input.a or to_number("x") == 1 }', {"a": True}),
     "a glob that is none": ('x := glob.match("a[", [], input.a)', {"a": "a"}),
@@ -65,7 +68,7 @@ FOUND: dict[str, tuple[str, Any]] = {
 @pytest.mark.parametrize("name", FOUND)
 def test_no_silent_difference(name: str) -> None:
     rego, value = FOUND[name]
-    logic = "import future.keywords.or\n" if " or " in rego else ""
+    logic = "import future.keywords\n" if " or " in rego or " and " in rego else ""
     program = Program({"t.rego": f"package t\n\n{logic}{rego}\n".encode()}, {}, ("data.t.x",))
     ((outcome, said),) = compare(program, [value], conftest_engine(), RegopyEngine("", proven_only=False))
     assert outcome not in ("wrong value", "error missed"), said
