@@ -30,7 +30,7 @@ def test_the_list_is_what_asking_both_engines_gives() -> None:
 
 
 def test_a_pack_that_regopy_answers_otherwise_is_not_proven() -> None:
-    pack = pack_of('package p\nimport rego.v1\ndeny contains "x" if semver.compare(input.v, "1.9.0") > 0\n')
+    pack = pack_of('package p\nimport rego.v1\ndeny contains "x" if count(regex.split("[.]", input.v)) > 2\n')
     other = choose("both", {"PATH": str(Path(tool("conftest")).parent)})
     second = getattr(other, "second")  # noqa: B009
     proof = prove.prove(pack, [{"v": "1.10.0"}], conftest_engine(), second)
