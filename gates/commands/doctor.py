@@ -23,8 +23,11 @@ from maestro.report.staged import mode_words
 from maestro.repository import Repository
 from maestro.world import World
 from policy.engines.choose import HOW_TO_LOCK, choose, trusted_conftest
+from policy.engines.known_bad import TESTED_REGOPY
 from policy.engines.proven import program_digest, regopy_version
 from policy.parity.lock import ABSENT, LOCK_PATH, lock_at
+from policy.preflight.program import Objection
+from policy.preflight.program import read as preflight
 
 if TYPE_CHECKING:
     from maestro.config import Config
@@ -117,7 +120,7 @@ def _engines(world: World) -> Iterator[Line]:
     except MaestroError as error:
         yield Line("conftest", "advice", error.message, error.remedy)
     try:
-        yield Line("regopy", "ok", regopy_version())
+        yield _embedded(regopy_version())
     except PackageNotFoundError:
         yield Line("regopy", "missing", "not installed, though Maestro needs it", "install Maestro again")
         return
@@ -164,7 +167,8 @@ def _governed(files: Snapshot, root: Path, world: World) -> Iterator[Line]:
     for problem in packs.problems:
         place = f"{problem.location.path}:{problem.location.line}"
         yield Line("packs", "advice", f"{place}: {problem.message}", problem.remedy or problem.rule.remedy)
-    yield from _embedded(files, packs.packs, world)
+    yield from _locked(files, packs.packs, world)
+    yield from _preflight(packs.packs)
     yield _owned(files, config, packs.packs)
     yield _keys(config, world)
 
@@ -188,7 +192,7 @@ def _keys(config: Config, world: World) -> Line:
     return Line("keys", "ok", f"receipts signed by {', '.join(valid)} are believed")
 
 
-def _embedded(files: Snapshot, packs: tuple[Pack, ...], world: World) -> Iterator[Line]:
+def _locked(files: Snapshot, packs: tuple[Pack, ...], world: World) -> Iterator[Line]:
     """What regopy may judge here, and whether the lock that says so is about the packs as they are."""
     from policy.parity.inputs import METHOD, digest_of, inputs_of
 
@@ -219,6 +223,25 @@ def _embedded(files: Snapshot, packs: tuple[Pack, ...], world: World) -> Iterato
     elif stale:
         text = f"{LOCK_PATH} is not about what is here now: {', '.join(stale)}"
         yield Line("parity", "advice", text, "run `maestro policy parity --write`")
+
+
+def _embedded(version: str) -> Line:
+    """regopy judges in the one version that was tested against OPA."""
+    if version == TESTED_REGOPY:
+        return Line("regopy", "ok", version)
+    text = f"{version} was never tested against OPA, so it judges nothing; {TESTED_REGOPY} was"
+    return Line("regopy", "advice", text, f"pip install regopy=={TESTED_REGOPY}")
+
+
+def _preflight(packs: tuple[Pack, ...]) -> Iterator[Line]:
+    """The first place that keeps the embedded engine from a pack, and what to write instead. Nothing is wrong with a
+    pack that it cannot read."""
+    for pack in packs:
+        found = preflight(pack.program())
+        if isinstance(found, Objection):
+            place = f"{pack.path}/{found.file.rsplit('/', 1)[-1]}:{found.line}:{found.column}"
+            said = f"regopy cannot read {pack.name}: {place}: {found.message}"
+            yield Line("embedded", "ok", said, found.instead or None)
 
 
 def _owned(files: Snapshot, config: Config, packs: tuple[Pack, ...]) -> Line:

@@ -61,14 +61,14 @@ def _locked(lock: LockSource, get_conftest: str) -> Engine:
     from policy.engines.regopy_engine import RegopyEngine  # brings package metadata along; conftest needs none of it
 
     remedy = f"{HOW_TO_LOCK}; or install conftest: {get_conftest}"
-    return LockedEngine(RegopyEngine(remedy=get_conftest, proven_only=False), lock, remedy)
+    return LockedEngine(RegopyEngine(remedy=get_conftest), lock, remedy)
 
 
 def unlocked_regopy() -> Engine:
     """regopy beside conftest, where it decides nothing alone."""
     from policy.engines.regopy_engine import RegopyEngine
 
-    return RegopyEngine(remedy=HOW_TO_GET_CONFTEST, proven_only=False)
+    return RegopyEngine(remedy=HOW_TO_GET_CONFTEST)
 
 
 def trusted_conftest(environ: Mapping[str, str]) -> ConftestEngine:

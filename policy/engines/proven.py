@@ -26,8 +26,3 @@ def program_digest(program: Program) -> str:
 def regopy_version() -> str:
     """The installed regopy's version, without importing it."""
     return metadata.version("regopy")
-
-
-def is_proven(_: Program) -> bool:
-    """Never: which programs regopy may judge is said by a lock (``policy.engines.locked_engine``), not by itself."""
-    return False

@@ -137,6 +137,25 @@ def test_packs_that_nobody_here_may_judge_are_an_error(doctor: Doctor, tmp_path:
     assert "not able to judge" in text
 
 
+def test_each_pack_is_read_for_the_embedded_engine(doctor: Doctor, tmp_path: Path) -> None:
+    conftest(tmp_path, "1.22.2")
+    governed(tmp_path, {})
+    _, said, _ = doctor("--repo", "repo")
+    assert said["embedded"] == "regopy can read acme.pods"
+    rule = "deny contains input.a if {\n\tinput.b with input as {}\n}\n"
+    governed(tmp_path, {"policy/packs/pods/more.rego": f"package acme.pods\n\nimport rego.v1\n\n{rule}"})
+    code, said, text = doctor("--repo", "repo")
+    assert code == 0
+    assert said["embedded"].startswith("regopy cannot read acme.pods: policy/packs/pods/more.rego:6:2: `with` is not")
+    assert "→ give the rule what it needs as an argument" in text
+
+
+def test_a_regopy_that_was_never_tested_judges_nothing(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gates.commands.doctor.regopy_version", lambda: "9.9.9")
+    _, said, _ = doctor()
+    assert "9.9.9 was never tested against OPA" in said["! regopy"]
+
+
 def test_broken_settings_are_an_error_with_their_place(doctor: Doctor, tmp_path: Path) -> None:
     governed(tmp_path, {"maestro.yaml": SETTINGS + "unknown: 1\n"})
     code, said, _ = doctor("--repo", "repo")
