@@ -127,14 +127,14 @@ def test_an_edited_lock_is_not_believed(tmp_path: Path) -> None:
     repo.commit({LOCK_PATH: edited(repo, bodies={"of": 1, "reached": 0})})
     answer = judged(repo)
     assert told(answer) == [("untrue", "enforce")]
-    assert "says 23 equal, 14 refused, 0 of 1 bodies; asking gives 23, 14, 1 of 1" in answer.findings()[0]["message"]
+    assert "says 26 equal, 11 refused, 0 of 1 bodies; asking gives 26, 11, 1 of 1" in answer.findings()[0]["message"]
     assert told(judged(repo, with_conftest=False)) == [("not_recomputed", "enforce")]
 
 
 def test_an_entry_that_says_alike_of_what_is_not(tmp_path: Path) -> None:
     """The digests are right, so only asking tells."""
     repo = repository(tmp_path / "r")
-    repo.commit({MODULE: SIZE + 'deny_old contains "old" if semver.compare(input.v, "1.9.0") < 0\n'})
+    repo.commit({MODULE: SIZE + 'deny_old contains "old" if count(regex.split("[.]", input.v)) < 3\n'})
     write(repo)
     value = json.loads((repo.path / LOCK_PATH).read_text())
     entry = value["packs"]["acme.size"]
@@ -146,7 +146,7 @@ def test_an_entry_that_says_alike_of_what_is_not(tmp_path: Path) -> None:
     repo.commit({LOCK_PATH: json.dumps(value)})
     answer = judged(repo)
     assert told(answer) == [("untrue", "enforce")]
-    assert "semver.compare is not proven" in answer.findings()[0]["message"]
+    assert "regex.split is not proven" in answer.findings()[0]["message"]
 
 
 @pytest.mark.parametrize(

@@ -72,13 +72,6 @@ def test_a_deeply_nested_pack_is_refused() -> None:
     assert kinds(ask("package t\nx := " + "[" * 3000 + "]" * 3000 + "\n", [{}], "x")) == ["unsupported"]
 
 
-def test_only_proven_programs_are_answered() -> None:
-    asked = program("package t\nimport rego.v1\ndeny := 1\n", "deny")
-    (answer,) = RegopyEngine("get conftest").evaluate(asked, [{}])
-    assert isinstance(answer, Broken)
-    assert (answer.kind, answer.remedy) == ("unsupported", "get conftest")
-
-
 def test_what_breaks_breaks_alone() -> None:
     rego = 'package t\nimport rego.v1\ndeny contains "late" if to_number(input.ttl) < 5\n'
     inputs = [{}, {"ttl": "garbage"}, {"ttl": "é"}, {"\U000f0022": 1}, {"s": "\ud800"}, {"s": 1e400}, {}]
