@@ -51,6 +51,7 @@ COMMANDS = (
     Command(
         "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
     ),
+    Command("verify chain", "maestro.commands.verify_chain", "whether an in-toto chain of steps holds"),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
 )
 

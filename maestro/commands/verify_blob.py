@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maestro.errors import MaestroError, SelectionError, UsageError
+from maestro.commands.files import open_named, read_named
+from maestro.errors import MaestroError, UsageError
 from maestro.world import World
 
 if TYPE_CHECKING:
@@ -145,31 +145,15 @@ def _made(data: bytes, read: Callable[[str], bytes], said: str, root: Path | Non
     return _Decider(policy, believed_by(policy, read, file=where), said, root)
 
 
-def _open(path: Path, shown: str) -> int:
-    """A descriptor of an ordinary file; a pipe or device would hang or never end."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise SelectionError(f"cannot be read: {error.strerror}", where=shown, remedy="check the path") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise SelectionError("is not an ordinary file", where=shown, remedy="name a file")
-    return descriptor
-
-
 def _read(path: Path, shown: str) -> bytes:
-    with os.fdopen(_open(path, shown), "rb") as file:
-        data = file.read(_LARGEST_POLICY + 1)
-    if len(data) > _LARGEST_POLICY:
-        raise UsageError(f"the file is larger than {_LARGEST_POLICY:,} bytes", where=shown)
-    return data
+    return read_named(path, shown, _LARGEST_POLICY)
 
 
 def _subject(cwd: Path, name: str, root: Path | None) -> Subject:
     from maestro.provenance.verify import Subject
 
     path = cwd / name
-    with os.fdopen(_open(path, name), "rb") as file:
+    with os.fdopen(open_named(path, name), "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     real = path.parent.resolve() / path.name
     inside = root is not None and real.is_relative_to(root.resolve())
@@ -184,7 +168,7 @@ def _evidence(cwd: Path, name: str) -> Iterator[Evidence]:
 
     several = name.endswith(".jsonl")
     limit = _LARGEST_LINES if several else SIZE_LIMIT
-    with os.fdopen(_open(cwd / name, name), "rb") as file:
+    with os.fdopen(open_named(cwd / name, name), "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         problem = NotProven("verify/bundle-too-large", f"the bundle is larger than {limit:,} bytes")
