@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maestro.commands.attest import add_attest, write_summary
 from maestro.commands.files import open_named, read_named
 from maestro.errors import MaestroError, UsageError
 from maestro.world import World
@@ -41,17 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", metavar="PATH", help="a trust.yaml by its path; in CI it must equal the policy revision's"
     )
+    add_attest(parser)
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
 
 
 @dataclass(frozen=True)
-class _Decider:
+class Decider:
     """What decides, where it was read, and the folder that names of files are taken from."""
 
     policy: TrustPolicy
     believed: Believed
     said: str
     root: Path | None
+    sha256: str
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -61,21 +64,31 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         UsageError: no usable trust.yaml, or one by path in CI that is not the policy revision's.
         SelectionError: a file that is not there.
     """
+    from maestro.commands.attest import resource_of
+    from maestro.evidence.summary import summary_of
     from maestro.provenance.report import as_json, as_text
     from maestro.provenance.verify import verify
 
-    decider = _decider(arguments, world)
-    subjects = [_subject(world.cwd, name, decider.root) for name in arguments.files]
-    evidence = [one for name in arguments.bundle for one in _evidence(world.cwd, name)]
+    decider = decided_by(arguments, world)
+    subjects = [subject_of(world.cwd, name, decider.root) for name in arguments.files]
+    evidence = [one for name in arguments.bundle for one in evidence_in(world.cwd, name)]
     found = verify(subjects, evidence, decider.policy, decider.believed, world.now())
     if arguments.format == "json":
         world.stdout.write(as_json(found, policy=decider.said))
     else:
         world.stderr.write(as_text(found, policy=decider.said, colour=world.colour(world.stderr)))
+    if arguments.attest is not None:
+        resource = arguments.resource or resource_of(subjects)
+        write_summary(arguments, world, summary_of(found, resource, decider.sha256, evidence, world.now()))
     return 0 if all(one.proven for one in found) else 10
 
 
-def _decider(arguments: argparse.Namespace, world: World) -> _Decider:
+def decided_by(arguments: argparse.Namespace, world: World) -> Decider:
+    """What decides, by the options ``--repo``, ``--target`` and ``--policy``.
+
+    Raises:
+        UsageError: no usable trust.yaml, or one by path in CI that is not the policy revision's.
+    """
     from maestro.provenance.trust_policy import TRUST_PATH
 
     given = None if arguments.policy is None else _read(world.cwd / arguments.policy, arguments.policy)
@@ -102,7 +115,7 @@ def _root_of(arguments: argparse.Namespace, world: World) -> Path | None:
         return None
 
 
-def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | None) -> _Decider:
+def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | None) -> Decider:
     from maestro.provenance.trust_policy import TRUST_PATH
     from maestro.repository import Repository
 
@@ -137,19 +150,20 @@ def _default_branch(repository: Repository) -> str:
     return found
 
 
-def _made(data: bytes, read: Callable[[str], bytes], said: str, root: Path | None, where: str) -> _Decider:
+def _made(data: bytes, read: Callable[[str], bytes], said: str, root: Path | None, where: str) -> Decider:
     from maestro.provenance.believed import believed_by
     from maestro.provenance.trust_policy import load_trust_policy
 
     policy = load_trust_policy(where, data)
-    return _Decider(policy, believed_by(policy, read, file=where), said, root)
+    return Decider(policy, believed_by(policy, read, file=where), said, root, hashlib.sha256(data).hexdigest())
 
 
 def _read(path: Path, shown: str) -> bytes:
     return read_named(path, shown, _LARGEST_POLICY)
 
 
-def _subject(cwd: Path, name: str, root: Path | None) -> Subject:
+def subject_of(cwd: Path, name: str, root: Path | None) -> Subject:
+    """The file\'s name as trust.yaml\'s patterns see it, and its digest."""
     from maestro.provenance.verify import Subject
 
     path = cwd / name
@@ -160,7 +174,7 @@ def _subject(cwd: Path, name: str, root: Path | None) -> Subject:
     return Subject(real.relative_to(root.resolve()).as_posix() if inside and root is not None else path.name, digest)
 
 
-def _evidence(cwd: Path, name: str) -> Iterator[Evidence]:
+def evidence_in(cwd: Path, name: str) -> Iterator[Evidence]:
     """The bundles in a file: one, or one on each line of a .jsonl."""
     from maestro.evidence.strict_json import SIZE_LIMIT
     from maestro.provenance.reasons import NotProven

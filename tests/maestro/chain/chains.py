@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from in_toto.models.layout import Layout, Step
 from in_toto.models.metadata import Envelope, Metablock
 from in_toto.runlib import in_toto_run
-from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.signer._crypto_signer import CryptoSigner
+from securesystemslib.signer._key import SSlibKey
 
 from tests.maestro.evidence import keys
 
 NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 STEPS = ("checkout", "build", "verify")
-DATA = "built\n"
 
 
 @cache
@@ -75,7 +75,13 @@ def signed(made: Layout, by: str = "owner", *, envelope: bool = False) -> bytes:
     return json.dumps(holder.to_dict()).encode()
 
 
-def make(folder: Path, change: Callable[[Layout], object] = lambda _: None, *, dsse: bool = False) -> Path:
+def make(
+    folder: Path,
+    change: Callable[[Layout], object] = lambda _: None,
+    *,
+    dsse: bool = False,
+    produce: Mapping[str, bytes] = {"dist/api.tar": b"built\n"},
+) -> Path:
     """``layout``, ``links/``, and the working folder with ``dist/``."""
     folder.mkdir(parents=True, exist_ok=True)
     made = layout()
@@ -88,7 +94,9 @@ def make(folder: Path, change: Callable[[Layout], object] = lambda _: None, *, d
         common: dict[str, Any] = {"metadata_directory": "links", "use_dsse": dsse}
         write = ["sh", "-c", "echo source > src/a"]
         in_toto_run("checkout", [], ["src"], write, signer=signer("checkout"), **common)
-        build = ["sh", "-c", "mkdir dist && echo built > dist/api.tar"]
-        in_toto_run("build", ["src"], ["dist"], build, signer=signer("build"), **common)
+        Path("dist").mkdir()
+        for name, data in produce.items():
+            Path(name).write_bytes(data)
+        in_toto_run("build", ["src"], ["dist"], ["true"], signer=signer("build"), **common)
         in_toto_run("verify", ["dist"], ["dist"], ["true"], signer=signer("verify"), **common)
     return folder

@@ -35,7 +35,7 @@ def verify(folder: Path, *products: str, key: str = "owner.pub") -> tuple[int, s
 def refused(folder: Path, *products: str) -> str:
     code, out, err = verify(folder, *products)
     assert (code, out) == (10, ""), err
-    return re.findall(r"\[(chain/[a-z-]+)\]", err)[0]
+    return str(re.findall(r"\[(chain/[a-z-]+)\]", err)[0])
 
 
 def in_toto_verify(folder: Path) -> int:
