@@ -200,7 +200,7 @@ def _signatures(made: Pack, path: str, data: bytes, keys: dict[str, str]) -> Non
     if "payload" in value:
         signed = pre_authentication_encoding(value["payloadType"], base64.b64decode(value["payload"]))
     else:
-        signed = encode_canonical(value["signed"]).encode("utf-8")
+        signed = (encode_canonical(value["signed"]) or "").encode("utf-8")
     made.add(f"{path}.signed", signed)
     for row in value["signatures"]:
         pem = keys.get(row["keyid"], "")
