@@ -172,3 +172,17 @@ def test_what_in_toto_is_given_is_nothing_else(tmp_path: Path) -> None:
         argv, cwd=folder, env={"PYTHONPATH": str(folder)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_steps_that_share_a_job_are_said_to_add_no_separation(tmp_path: Path) -> None:
+    folder = chains.make(tmp_path / "c")
+    for step in ("build", "verify"):
+        path = folder / "links" / chains.link_name(step)
+        block = Metablock.from_dict(json.loads(path.read_text()))
+        block.signed.environment = {"GITHUB_RUN_ID": "7", "GITHUB_JOB": "all"}
+        block.signatures = []
+        block.create_signature(chains.signer(step))
+        path.write_text(json.dumps(block.to_dict()))
+    code, out, _ = verify(folder)
+    assert code == 0
+    assert "build, verify ran in one job (all of run 7): between them the chain adds no separation" in out
