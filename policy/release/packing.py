@@ -177,7 +177,7 @@ def _chain(made: Pack, release: Release, folder: Path, config: Config) -> None:
 
 
 def _key_id(pem: str) -> str:
-    from securesystemslib.signer._key import SSlibKey
+    from in_toto.models._signer import SSlibKey
 
     from maestro.evidence.public_key import load
 
@@ -192,7 +192,7 @@ def _listed(layout: bytes) -> dict[str, str]:
 
 def _signatures(made: Pack, path: str, data: bytes, keys: dict[str, str]) -> None:
     """The signed bytes and each signature beside in-toto metadata, as openssl wants them (ECDSA on P-256)."""
-    from securesystemslib.formats import encode_canonical
+    from in_toto.models.metadata import Metablock
 
     from maestro.evidence.dsse import pre_authentication_encoding
 
@@ -200,7 +200,7 @@ def _signatures(made: Pack, path: str, data: bytes, keys: dict[str, str]) -> Non
     if "payload" in value:
         signed = pre_authentication_encoding(value["payloadType"], base64.b64decode(value["payload"]))
     else:
-        signed = (encode_canonical(value["signed"]) or "").encode("utf-8")
+        signed = Metablock.from_dict(value).signed.signable_bytes
     made.add(f"{path}.signed", signed)
     for row in value["signatures"]:
         pem = keys.get(row["keyid"], "")

@@ -150,7 +150,7 @@ def _bundle(path: Path, shown: str, config: Config, door: BundleDoor) -> str:
 
 def owners_of(layout: bytes, config: Config, now: dt.datetime) -> list[str]:
     """The owners (PEM), valid now, whose key the layout says it is signed with: all of these must have."""
-    from securesystemslib.signer._key import SSlibKey
+    from in_toto.models._signer import SSlibKey
 
     from maestro.evidence.strict_json import loads
 
