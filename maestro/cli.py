@@ -51,6 +51,10 @@ COMMANDS = (
     Command(
         "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
     ),
+    Command("verify chain", "maestro.commands.verify_chain", "whether an in-toto chain of steps holds"),
+    Command("verify release", "policy.commands.verify_release", "everything a release consists of, one verdict each"),
+    Command("verify summary", "maestro.commands.verify_summary", "whether an earlier verification of a file holds"),
+    Command("evidence pack", "policy.commands.evidence_pack", "what proves a release, in one folder for an auditor"),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
 )
 

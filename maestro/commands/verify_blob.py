@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maestro.errors import MaestroError, SelectionError, UsageError
+from maestro.commands.attest import add_attest, write_summary
+from maestro.commands.files import open_named, read_named
+from maestro.errors import MaestroError, UsageError
 from maestro.world import World
 
 if TYPE_CHECKING:
@@ -41,17 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", metavar="PATH", help="a trust.yaml by its path; in CI it must equal the policy revision's"
     )
+    add_attest(parser)
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
 
 
 @dataclass(frozen=True)
-class _Decider:
+class Decider:
     """What decides, where it was read, and the folder that names of files are taken from."""
 
     policy: TrustPolicy
     believed: Believed
     said: str
     root: Path | None
+    sha256: str
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -61,21 +64,31 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         UsageError: no usable trust.yaml, or one by path in CI that is not the policy revision's.
         SelectionError: a file that is not there.
     """
+    from maestro.commands.attest import resource_of
+    from maestro.evidence.summary import summary_of
     from maestro.provenance.report import as_json, as_text
     from maestro.provenance.verify import verify
 
-    decider = _decider(arguments, world)
-    subjects = [_subject(world.cwd, name, decider.root) for name in arguments.files]
-    evidence = [one for name in arguments.bundle for one in _evidence(world.cwd, name)]
+    decider = decided_by(arguments, world)
+    subjects = [subject_of(world.cwd, name, decider.root) for name in arguments.files]
+    evidence = [one for name in arguments.bundle for one in evidence_in(world.cwd, name)]
     found = verify(subjects, evidence, decider.policy, decider.believed, world.now())
     if arguments.format == "json":
         world.stdout.write(as_json(found, policy=decider.said))
     else:
         world.stderr.write(as_text(found, policy=decider.said, colour=world.colour(world.stderr)))
+    if arguments.attest is not None:
+        resource = arguments.resource or resource_of(subjects)
+        write_summary(arguments, world, summary_of(found, resource, decider.sha256, evidence, world.now()))
     return 0 if all(one.proven for one in found) else 10
 
 
-def _decider(arguments: argparse.Namespace, world: World) -> _Decider:
+def decided_by(arguments: argparse.Namespace, world: World) -> Decider:
+    """What decides, by the options ``--repo``, ``--target`` and ``--policy``.
+
+    Raises:
+        UsageError: no usable trust.yaml, or one by path in CI that is not the policy revision's.
+    """
     from maestro.provenance.trust_policy import TRUST_PATH
 
     given = None if arguments.policy is None else _read(world.cwd / arguments.policy, arguments.policy)
@@ -102,7 +115,7 @@ def _root_of(arguments: argparse.Namespace, world: World) -> Path | None:
         return None
 
 
-def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | None) -> _Decider:
+def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | None) -> Decider:
     from maestro.provenance.trust_policy import TRUST_PATH
     from maestro.repository import Repository
 
@@ -137,46 +150,31 @@ def _default_branch(repository: Repository) -> str:
     return found
 
 
-def _made(data: bytes, read: Callable[[str], bytes], said: str, root: Path | None, where: str) -> _Decider:
+def _made(data: bytes, read: Callable[[str], bytes], said: str, root: Path | None, where: str) -> Decider:
     from maestro.provenance.believed import believed_by
     from maestro.provenance.trust_policy import load_trust_policy
 
     policy = load_trust_policy(where, data)
-    return _Decider(policy, believed_by(policy, read, file=where), said, root)
-
-
-def _open(path: Path, shown: str) -> int:
-    """A descriptor of an ordinary file; a pipe or device would hang or never end."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise SelectionError(f"cannot be read: {error.strerror}", where=shown, remedy="check the path") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise SelectionError("is not an ordinary file", where=shown, remedy="name a file")
-    return descriptor
+    return Decider(policy, believed_by(policy, read, file=where), said, root, hashlib.sha256(data).hexdigest())
 
 
 def _read(path: Path, shown: str) -> bytes:
-    with os.fdopen(_open(path, shown), "rb") as file:
-        data = file.read(_LARGEST_POLICY + 1)
-    if len(data) > _LARGEST_POLICY:
-        raise UsageError(f"the file is larger than {_LARGEST_POLICY:,} bytes", where=shown)
-    return data
+    return read_named(path, shown, _LARGEST_POLICY)
 
 
-def _subject(cwd: Path, name: str, root: Path | None) -> Subject:
+def subject_of(cwd: Path, name: str, root: Path | None) -> Subject:
+    """The file\'s name as trust.yaml\'s patterns see it, and its digest."""
     from maestro.provenance.verify import Subject
 
     path = cwd / name
-    with os.fdopen(_open(path, name), "rb") as file:
+    with os.fdopen(open_named(path, name), "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     real = path.parent.resolve() / path.name
     inside = root is not None and real.is_relative_to(root.resolve())
     return Subject(real.relative_to(root.resolve()).as_posix() if inside and root is not None else path.name, digest)
 
 
-def _evidence(cwd: Path, name: str) -> Iterator[Evidence]:
+def evidence_in(cwd: Path, name: str) -> Iterator[Evidence]:
     """The bundles in a file: one, or one on each line of a .jsonl."""
     from maestro.evidence.strict_json import SIZE_LIMIT
     from maestro.provenance.reasons import NotProven
@@ -184,7 +182,7 @@ def _evidence(cwd: Path, name: str) -> Iterator[Evidence]:
 
     several = name.endswith(".jsonl")
     limit = _LARGEST_LINES if several else SIZE_LIMIT
-    with os.fdopen(_open(cwd / name, name), "rb") as file:
+    with os.fdopen(open_named(cwd / name, name), "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         problem = NotProven("verify/bundle-too-large", f"the bundle is larger than {limit:,} bytes")
