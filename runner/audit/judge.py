@@ -1,7 +1,8 @@
 """The audit itself: what was merged, what the ledger holds, and whether the one accounts for the other. Pure.
 
-Merges are listed by git, so a record that was removed shows, wherever it stood. Runs are listed by nobody but the
-ledger: whether one is missing as a whole only a checkpoint known from elsewhere can tell (``Completeness``).
+Merges are listed by git, so one without a record shows, wherever it stood. Runs, and several records of one merge, are
+listed by the ledger's log alone: whether one is missing as a whole, the log cut back with it, only a checkpoint known
+from elsewhere can tell (``runner.audit.completeness``).
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from maestro.history import History
 from policy.kept_inputs import KeptInputs
 from policy.merge_record import MergeRecord
 from policy.recorded_decision import RecordedDecision
+from runner.audit.completeness import NO_CHECKPOINT, Completeness
 from runner.audit.disagreements import Disagreements, compare
 from runner.audit.finding import Finding, Kind, finding
-from runner.ledger_check import NOT_PROVEN, RunReport
 from runner.ledger_check import Kind as Objected
+from runner.ledger_check import RunReport
 from runner.recorded import decisions_of
 from runner.run_folder import SUFFIX
 from runner.session import Session
@@ -29,22 +31,11 @@ UNCHECKED_RULE = "mc.audit/unchecked_merge"
 
 
 @dataclass(frozen=True)
-class Completeness:
-    """Whether it is proven that no record and no run is missing as a whole, and the words for it."""
-
-    proven: bool
-    said: str
-
-
-NO_CHECKPOINT = Completeness(False, NOT_PROVEN)
-
-
-@dataclass(frozen=True)
 class Ledger:
-    """What lies in the ledger: believed records by name, what is not believed, runs, inputs."""
+    """What lies in the ledger: believed records by name, runs, inputs, and what is objected to already."""
 
     records: Mapping[str, MergeRecord]
-    not_believed: tuple[Finding, ...]
+    objections: tuple[Finding, ...]
     runs: tuple[RunReport, ...]
     inputs: KeptInputs
     input_of: Callable[[str], Any]
@@ -142,7 +133,7 @@ class _Audit:
         self.packs_at = packs_at
         self.answered = answered
         self.branch = branch
-        self.findings: list[Finding] = list(ledger.not_believed)
+        self.findings: list[Finding] = list(ledger.objections)
         self.decisions: list[RecordedDecision] = []
 
     def conclude(self, completeness: Completeness) -> Audit:
@@ -180,7 +171,7 @@ class _Audit:
     def _records(self) -> Mapping[str, _Verdicts]:
         """What they say by commit, of those that git bears out."""
         verdicts: dict[str, _Verdicts] = defaultdict(lambda: _Verdicts([], []))
-        whole: dict[object, dict[int, tuple[str, MergeRecord]]] = defaultdict(dict)
+        whole: dict[bytes, dict[int, tuple[str, MergeRecord]]] = defaultdict(dict)
         for name, record in self.ledger.records.items():
             if self._borne_out(name, record):
                 whole[record.whole][record.part] = (name, record)
@@ -385,6 +376,7 @@ _KIND_OF: Mapping[Objected, Kind | None] = {
     "no-decision": "execution-without-decision",
     "break-glass-open": None,  # listed; `receipts verify` objects until somebody answers for it
     "unreadable": "run-unreadable",
+    "unlogged": "record-unlogged",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +28,7 @@ _WORDS: dict[Cause, str] = {
 
 def as_json(audit: Audit, *, branch: str, tip: str, since: str) -> dict[str, Any]:
     """The whole audit."""
-    apart = audit.disagreements
+    apart, log = audit.disagreements, audit.completeness.log
     return {
         "schema": SCHEMA,
         "holds": not audit.findings,
@@ -73,6 +74,7 @@ def as_json(audit: Audit, *, branch: str, tip: str, since: str) -> dict[str, Any
             "found": [_disagreement(one) for one in apart.found],
         },
         "complete": {"proven": audit.completeness.proven, "said": audit.completeness.said},
+        "log": None if log is None else {"origin": log.origin, "size": log.size, "root": b64encode(log.root).decode()},
     }
 
 
@@ -129,6 +131,10 @@ def _lines(audit: Audit, branch: str, tip: str, since: str) -> Iterator[str]:
     inputs = f"{audit.inputs_kept} kept, {audit.inputs_gone} erased or never kept"
     yield f"  inputs         {inputs}, {audit.inputs_altered} altered"
     yield from _apart(audit.disagreements)
+    log = audit.completeness.log
+    if log is not None:
+        root = b64encode(log.root).decode()
+        yield f"  log            {visible(log.origin)}: size {log.size}, root {root}"
     yield _conclusion(audit)
     yield audit.completeness.said
 

@@ -12,6 +12,7 @@ from maestro.errors import UsageError
 from maestro.evidence.trust import trust_of
 from maestro.repository import Repository
 from maestro.world import World
+from runner import log_checking
 
 if TYPE_CHECKING:
     from maestro.history import History
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REV|DATE",
         help="merges after this commit, or from this day on, have records (default: since maestro.yaml came)",
     )
+    log_checking.add_arguments(parser)
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
 
 
@@ -37,11 +39,13 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """0 it holds, 10 it does not.
 
     Raises:
-        UsageError: no repository, no maestro.yaml on its default branch, a shallow clone, or no such revision.
+        UsageError: no repository, no maestro.yaml on its default branch, a shallow clone, or no such revision or file.
+        BadEvidence: the file named as a checkpoint is none.
         ToolFailure: the ledger cannot be read.
     """
     from runner.audit.report import as_json, as_text
 
+    log_checking.refuse_nonsense(arguments)
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
         branch = repository.default_branch_rev(None)
         if branch is None:
@@ -69,7 +73,10 @@ def _audit(
     branch: str,
 ) -> Audit:
     from maestro.config import load_config
+    from maestro.ledger.folder import FolderStore
+    from maestro.ledger.log import Log
     from runner.audit.judge import UNCHECKED_RULE, audit
+    from runner.audit.logged import completeness_of
     from runner.audit.packs_at import PacksAt
     from runner.audit.reading import read_ledger
     from runner.ledger_check import BREAK_GLASS_RULE
@@ -81,8 +88,17 @@ def _audit(
     config = load_config("maestro.yaml", tip.read("maestro.yaml"))
     closed = subjects_waived(tip, config, BREAK_GLASS_RULE)
     answered = subjects_waived(tip, config, UNCHECKED_RULE)
+    trust = trust_of(config.keys)
     with looked_at(arguments.store, config.ledger, world, repository.root) as (store, folder):
-        ledger = read_ledger(store, folder, trust_of(config.keys), lambda run_id: f"Run/{run_id}" in closed)
+        log = log_checking.checked(
+            arguments,
+            world,
+            Log(FolderStore(folder)),
+            trust,
+            authorities=config.ledger.timestamp_authorities,
+            origin=config.ledger.origin,
+        )
+        ledger = read_ledger(store, folder, trust, lambda run_id: f"Run/{run_id}" in closed, log)
     packs = PacksAt(repository)
     packs.read(commit for commit in ledger.policy_revisions if commit in history)
     return audit(
@@ -92,6 +108,7 @@ def _audit(
         packs.at,
         answered=frozenset(subject.removeprefix("Commit/") for subject in answered if subject.startswith("Commit/")),
         branch=branch,
+        completeness=completeness_of(log),
     )
 
 
