@@ -51,6 +51,9 @@ COMMANDS = (
     Command(
         "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
     ),
+    Command(
+        "verify image", "maestro.commands.verify_image", "the same of images, by what lies beside them in the registry"
+    ),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
 )
 
