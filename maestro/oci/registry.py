@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from maestro.errors import SelectionError, ToolFailure
 from maestro.evidence.errors import BadEvidence
@@ -16,7 +16,7 @@ from maestro.oci.challenge import Challenge, parse_challenges
 from maestro.oci.credentials import HUB, Credentials
 from maestro.oci.manifests import ACCEPTED, INDEX, Descriptor, Manifest, parse_manifest
 from maestro.oci.reference import Reference
-from maestro.oci.transport import Answer, Transport, origin
+from maestro.oci.transport import Answer, Transport, absolute, origin
 from maestro.provenance.reasons import NotProven
 
 LARGEST_MANIFEST = 4 << 20
@@ -99,16 +99,16 @@ class Registry:
         return found
 
     def _pages(self, path: str) -> Iterator[Answer | None]:
-        seen = {urljoin(self._home, self._path(path))}
+        seen = {self._home + self._path(path)}
         for _ in range(_MOST_PAGES):
             answer = self._get(path, {"Accept": INDEX}, LARGEST_MANIFEST)
             yield answer
             following = _NEXT.match(answer.header("link")) if answer is not None else None
             if following is None:
                 return
-            url = urljoin(urljoin(self._home, self._path(path)), following[1])
+            url = absolute(self._home + self._path(path), following[1])
             begins = f"/v2/{self._name}/referrers/"
-            if origin(url) != origin(self._home) or not urlsplit(url).path.startswith(begins):
+            if url is None or origin(url) != origin(self._home) or not urlsplit(url).path.startswith(begins):
                 raise NotProven("verify/image-listing", "the next page of referrers lies somewhere else")
             if url in seen:
                 raise NotProven("verify/image-listing", "the list of referrers runs in a circle")
@@ -136,8 +136,7 @@ class Registry:
         return answer
 
     def _denied(self, words: str) -> ToolFailure:
-        remedy = f"`docker login {self._registry}` with an account that may; many registries say this of names, too, \
-that do not exist"
+        remedy = f"check the name (many registries say this of what is not there), then `docker login {self._registry}`"
         return ToolFailure(f"the registry {self._registry} {words}", remedy=remedy)
 
     def _authorized(self, challenges: tuple[Challenge, ...]) -> str:

@@ -50,6 +50,17 @@ def origin(url: str) -> tuple[str, str]:
     return parts.scheme.lower(), parts.netloc.lower()
 
 
+def absolute(url: str, location: str) -> str | None:
+    """Where ``location``, found at ``url``, leads; None where that is no address of the web, or brings a password."""
+    try:
+        target = urljoin(url, location)
+    except ValueError:
+        return None
+    parts = _split(target)
+    sound = parts is not None and parts.scheme in ("http", "https") and parts.username is None
+    return target if sound else None
+
+
 class Transport:
     """Requests about one image. Not for several threads."""
 
@@ -94,17 +105,16 @@ class Transport:
     def may_ask(self, url: str, *, home_scheme: str) -> bool:
         """Whether credentials of a registry spoken to by ``home_scheme`` may be sent to ``url``."""
         parts = _split(url)
-        if parts is None or parts.username is not None or parts.password is not None:
+        if parts is None or parts.username is not None:
             return False
         plain = home_scheme == "http" and (self._plain_http or is_loopback(parts.netloc))
         return parts.scheme == "https" or (parts.scheme == "http" and plain)
 
     def _redirected(self, url: str, location: str, home: tuple[str, str]) -> str:
-        target = urljoin(url, location) if location else ""
-        parts = _split(target)
-        if parts is None or parts.scheme not in ("http", "https") or parts.username is not None:
+        target = absolute(url, location) if location else None
+        if target is None:
             raise NotProven("verify/image-redirect", f"{_host(url)} redirects to what is no address")
-        if parts.scheme == "http" and home[0] == "https":
+        if origin(target)[0] == "http" and home[0] == "https":
             raise NotProven("verify/image-redirect", f"{_host(url)} redirects from https to http")
         return target
 
