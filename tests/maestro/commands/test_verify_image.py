@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.maestro.oci.test_lying_registry import bundle
 from tests.maestro.provenance.refusals import NOW, RUN, SIGSTORE
 from tests.support.git_repo import GitRepo
 from tests.support.registries import LyingRegistry, Reply, sha256
+from tests.support.tools import ROOT
 
 POLICY = """\
 apiVersion: maestro-conductor/v1
@@ -127,3 +129,11 @@ def test_words_of_a_registry_are_only_text(repo: Path, registry: LyingRegistry) 
     assert code == 10
     assert "\x1b" not in err
     assert "\n::error" not in err
+
+
+@pytest.mark.parametrize("tag", ["v1", "evil"])
+def test_the_guide_shows_what_is_said(repo: Path, registry: LyingRegistry, tag: str) -> None:
+    page = (ROOT / "docs/guides/verify-images.md").read_text("utf-8")
+    err = run(repo, f"{registry.address}/acme/api:{tag}")[2]
+    said = re.sub(r"at main \(\w+\)", "at main (1f89e38ab0c4)", err.replace(registry.address, "ghcr.io"))
+    assert f"```text\n{said}```" in page, said

@@ -290,7 +290,11 @@ def test_retry_after_is_bounded(case: Case, asked: str) -> None:
 
 def test_a_registry_that_hangs(case: Case) -> None:
     ended = threading.Event()
-    case.server.lie = when("/referrers/", Reply(200, then=lambda request: ended.wait(3) and None))
+
+    def hang(request: BaseHTTPRequestHandler) -> None:
+        ended.wait(3)
+
+    case.server.lie = when("/referrers/", Reply(200, then=hang))
     before = time.monotonic()
     with pytest.raises(ToolFailure, match="stopped answering"):
         case.verify(patience=replace(QUICK, silence=0.2))
