@@ -51,6 +51,8 @@ COMMANDS = (
     Command(
         "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
     ),
+    Command("trust propose", "maestro.commands.trust_propose", "the entry of trust.yaml for an artifact, to review"),
+    Command("trust update", "gates.commands.trust_update", "what a newer root of trust.yaml would change, as a patch"),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
 )
 

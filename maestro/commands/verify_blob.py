@@ -65,8 +65,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     from maestro.provenance.verify import verify
 
     decider = _decider(arguments, world)
-    subjects = [_subject(world.cwd, name, decider.root) for name in arguments.files]
-    evidence = [one for name in arguments.bundle for one in _evidence(world.cwd, name)]
+    subjects = [subject_of(world.cwd, name, decider.root) for name in arguments.files]
+    evidence = [one for name in arguments.bundle for one in evidence_in(world.cwd, name)]
     found = verify(subjects, evidence, decider.policy, decider.believed, world.now())
     if arguments.format == "json":
         world.stdout.write(as_json(found, policy=decider.said))
@@ -78,21 +78,22 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 def _decider(arguments: argparse.Namespace, world: World) -> _Decider:
     from maestro.provenance.trust_policy import TRUST_PATH
 
-    given = None if arguments.policy is None else _read(world.cwd / arguments.policy, arguments.policy)
+    given = None if arguments.policy is None else read_file(world.cwd / arguments.policy, arguments.policy)
     in_ci = bool(world.environ.get("CI")) or world.environ.get("GITHUB_ACTIONS") == "true"
     if given is not None and not in_ci:
         path = (world.cwd / arguments.policy).resolve()
-        root = _root_of(arguments, world) or path.parent
+        root = repository_root(arguments, world) or path.parent
 
         def beside(name: str) -> bytes:
-            return _read(path.parent / name, name)
+            return read_file(path.parent / name, name)
 
         said = f"{arguments.policy}, not the policy revision's {TRUST_PATH}"
         return _made(given, beside, said, root, str(arguments.policy))
     return _at_revision(arguments, world, given)
 
 
-def _root_of(arguments: argparse.Namespace, world: World) -> Path | None:
+def repository_root(arguments: argparse.Namespace, world: World) -> Path | None:
+    """The root of ``--repo``; None where that is no repository."""
     from maestro.repository import Repository
 
     try:
@@ -157,7 +158,13 @@ def _open(path: Path, shown: str) -> int:
     return descriptor
 
 
-def _read(path: Path, shown: str) -> bytes:
+def read_file(path: Path, shown: str) -> bytes:
+    """The bytes of a trust.yaml or root.
+
+    Raises:
+        SelectionError: it is not there, or not an ordinary file.
+        UsageError: it is too large.
+    """
     with os.fdopen(_open(path, shown), "rb") as file:
         data = file.read(_LARGEST_POLICY + 1)
     if len(data) > _LARGEST_POLICY:
@@ -165,7 +172,12 @@ def _read(path: Path, shown: str) -> bytes:
     return data
 
 
-def _subject(cwd: Path, name: str, root: Path | None) -> Subject:
+def subject_of(cwd: Path, name: str, root: Path | None) -> Subject:
+    """What is to be proven: the file ``name``, called by its path below ``root`` if it lies there.
+
+    Raises:
+        SelectionError: it is not there, or not an ordinary file.
+    """
     from maestro.provenance.verify import Subject
 
     path = cwd / name
@@ -176,7 +188,7 @@ def _subject(cwd: Path, name: str, root: Path | None) -> Subject:
     return Subject(real.relative_to(root.resolve()).as_posix() if inside and root is not None else path.name, digest)
 
 
-def _evidence(cwd: Path, name: str) -> Iterator[Evidence]:
+def evidence_in(cwd: Path, name: str) -> Iterator[Evidence]:
     """The bundles in a file: one, or one on each line of a .jsonl."""
     from maestro.evidence.strict_json import SIZE_LIMIT
     from maestro.provenance.reasons import NotProven
