@@ -29,7 +29,8 @@ KEY = new_key()
 
 
 def listed(pem: str, **more: Any) -> TrustedKey:
-    return TrustedKey(**{"id": "kept", "public_key": pem, "valid_from": NOW - dt.timedelta(days=90)} | more)
+    values: dict[str, Any] = {"id": "kept", "public_key": pem, "valid_from": NOW - dt.timedelta(days=90), **more}
+    return TrustedKey(**values)
 
 
 def pem_of(signer: Signer) -> str:
