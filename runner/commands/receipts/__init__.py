@@ -1,0 +1,75 @@
+"""``maestro receipts``: what was executed, and what the evidence of it is worth."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+
+from maestro.errors import UsageError
+from maestro.world import World
+from runner.commands.receipts.checkpoint import checkpoint
+from runner.commands.receipts.export import export
+from runner.commands.receipts.opened import OpenLedger, opened
+from runner.commands.receipts.overview import list_runs
+from runner.commands.receipts.prove import prove
+from runner.commands.receipts.show import show
+from runner.commands.receipts.verify import verify
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("action", choices=("list", "show", "verify", "export", "checkpoint", "prove"))
+    parser.add_argument(
+        "what",
+        nargs="?",
+        metavar="ID|DIR|FILE",
+        help="show: a run's or an execution's id; export: a folder; checkpoint: the file to write; prove: a run's id",
+    )
+    parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
+    parser.add_argument("--store", metavar="PLACE", help="a folder, s3://, gs:// or git+… (default: maestro.yaml's)")
+    parser.add_argument("--run", metavar="ID", help="only this run")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="verify: one kept elsewhere, that the ledger must continue"
+    )
+    parser.add_argument("--timestamp", metavar="FILE", help="verify: an RFC 3161 response about the checkpoint")
+    parser.add_argument(
+        "--held-since", metavar="TIME", help="verify: since when you have held the checkpoint, by your own word"
+    )
+    parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """0 everything holds, 10 something does not.
+
+    Raises:
+        UsageError: no repository, or no maestro.yaml on its default branch.
+        SelectionError: no such run or execution.
+    """
+    _refuse_nonsense(arguments)
+    actions: Mapping[str, Callable[[argparse.Namespace, World, OpenLedger], int]] = {
+        "list": list_runs,
+        "show": show,
+        "verify": verify,
+        "export": export,
+        "checkpoint": checkpoint,
+        "prove": prove,
+    }
+    with opened(arguments, world) as ledger:
+        return actions[arguments.action](arguments, world, ledger)
+
+
+_WANTED = {"show": "an id", "export": "a folder", "prove": "a run's id"}
+
+
+def _refuse_nonsense(arguments: argparse.Namespace) -> None:
+    if arguments.what is None and arguments.action in _WANTED:
+        raise UsageError(f"`receipts {arguments.action}` wants {_WANTED[arguments.action]}")
+    if arguments.what is not None and arguments.action in ("list", "verify"):
+        raise UsageError(f"`receipts {arguments.action}` takes no name", remedy="--run ID chooses a run")
+    times = arguments.timestamp is not None or arguments.held_since is not None
+    if arguments.action != "verify" and (times or arguments.checkpoint is not None):
+        raise UsageError("--checkpoint, --timestamp and --held-since are for `receipts verify`")
+    if times and arguments.checkpoint is None:
+        raise UsageError("--timestamp and --held-since speak of a checkpoint", remedy="give it with --checkpoint FILE")
+    if arguments.timestamp is not None and arguments.held_since is not None:
+        raise UsageError("--timestamp and --held-since exclude each other", remedy="the timestamp says more: give that")
