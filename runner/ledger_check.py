@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -96,7 +96,12 @@ class Logged:
 
 
 def check_run(
-    folder: RunFolder, trust: Trust, closed_by: Callable[[str], bool], logged: Logged | None = None
+    folder: RunFolder,
+    trust: Trust,
+    closed_by: Callable[[str], bool],
+    logged: Logged | None = None,
+    *,
+    only: Set[str] | None = None,
 ) -> RunReport:
     """Everything that can be said about one run.
 
@@ -105,8 +110,9 @@ def check_run(
         trust: the keys of the policy revision.
         closed_by: whether a merged document closes the break-glass of the run with that id.
         logged: the ledger's log; None where there is none.
+        only: look at these executions alone; what else the run lacks or has too much is not asked then.
     """
-    return _Check(folder, trust, closed_by, logged, RunReport(folder.run_id)).report()
+    return _Check(folder, trust, closed_by, logged, RunReport(folder.run_id), only).report()
 
 
 _CHUNK = 1 << 16
@@ -128,6 +134,7 @@ class _Check:
     closed_by: Callable[[str], bool]
     logged: Logged | None
     out: RunReport
+    only: Set[str] | None = None
     proven: dict[str, dt.datetime] = field(default_factory=dict)
     """By SHA-256 of a file, when it existed for sure: a segment in the log takes what it lists along."""
 
@@ -136,11 +143,14 @@ class _Check:
             last = self._last_segment()
             self._read_sessions()
             listed = dict(last.files) if last else {}
-            for execution, path in self.folder.receipts().items():
-                self._receipt(execution, path, listed, closed=last is not None)
-            self._listed_but_gone(listed)
-            if last is not None:
-                self._counts(last)
+            if self.only is not None:
+                self._alone(self.only, listed, closed=last is not None)
+            else:
+                for execution, path in self.folder.receipts().items():
+                    self._receipt(execution, path, listed, closed=last is not None)
+                self._listed_but_gone(listed)
+                if last is not None:
+                    self._counts(last)
         except MaestroError as error:
             self._object("unreadable", "", error.message)
         if self.out.broken_glass and not self.closed_by(self.folder.run_id):
@@ -151,6 +161,14 @@ class _Check:
                 f"`maestro waive {BREAK_GLASS_RULE} Run/{self.folder.run_id} --until DATE --reason TEXT`",
             )
         return self.out
+
+    def _alone(self, wanted: Set[str], listed: dict[str, str], *, closed: bool) -> None:
+        for execution in sorted(wanted):
+            path = self.folder.receipt_path(execution)
+            if path.exists():
+                self._receipt(execution, path, listed, closed=closed)
+            else:
+                self._object("missing", f"receipts/{path.name}", "it is not there")
 
     def _why(self) -> str:
         """The reasons that were given, and by whom they were approved."""
@@ -255,6 +273,8 @@ class _Check:
         decisions = manifest["decisions"]
         if said["decisions"] != found.decision_digests(manifest["subject"]) or not decisions:
             yield "it does not cite the decisions that were made about its manifest"
+        if said["manifest"].get("tenant") != manifest.get("tenant"):
+            yield "it names another tenant than the one whose manifest was decided about"
         if said["manifest"].get("digest") != manifest["digest"] or said.get("placement") != manifest["placement"]:
             yield "its manifest or placement is not the one that was decided about"
         if said["rehearsal"] != found.predicate["rehearsal"]:

@@ -9,6 +9,7 @@ from maestro.errors import UsageError
 from maestro.world import World
 from runner.commands.receipts.checkpoint import checkpoint
 from runner.commands.receipts.export import export
+from runner.commands.receipts.found import add_filters, list_found, wanted_in
 from runner.commands.receipts.opened import OpenLedger, opened
 from runner.commands.receipts.overview import list_runs
 from runner.commands.receipts.prove import prove
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-since", metavar="TIME", help="verify: since when you have held the checkpoint, by your own word"
     )
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    add_filters(parser)
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -54,6 +56,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         "checkpoint": checkpoint,
         "prove": prove,
     }
+    wanted = wanted_in(arguments)
+    if wanted is not None:
+        return list_found(arguments, world, wanted)
     with opened(arguments, world) as ledger:
         return actions[arguments.action](arguments, world, ledger)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from maestro.config import Ledger
 from maestro.errors import SelectionError, UsageError
 from maestro.evidence.trust import Trust, trust_of
 from maestro.ledger.checkpoint import signer_of
@@ -79,9 +80,22 @@ class OpenLedger:
         return check_run(folder, self.trust, lambda run_id: f"Run/{run_id}" in self.closed, logged)
 
 
-@contextmanager
-def opened(arguments: argparse.Namespace, world: World) -> Iterator[OpenLedger]:
-    """The ledger, in a folder for as long as it is looked at."""
+@dataclass(frozen=True)
+class Governed:
+    """What the default branch says of the ledger."""
+
+    root: Path
+    settings: Ledger
+    trust: Trust
+    closed: frozenset[str]
+
+
+def governed(arguments: argparse.Namespace, world: World) -> Governed:
+    """Whom to believe.
+
+    Raises:
+        UsageError: there is no default branch, or nothing on it.
+    """
     from maestro.config import CONFIG_PATH, load_config
 
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
@@ -92,9 +106,15 @@ def opened(arguments: argparse.Namespace, world: World) -> Iterator[OpenLedger]:
         if CONFIG_PATH not in tip.entries:
             raise UsageError(f"there is no maestro.yaml on {branch}", remedy="`maestro init` writes one; merge it")
         config = load_config(CONFIG_PATH, tip.read(CONFIG_PATH))
-        settings, root = config.ledger, repository.root
         closed = subjects_waived(tip, config, BREAK_GLASS_RULE)
-    with looked_at(arguments.store, settings, world, root, run_id=arguments.run) as (store, folder):
+        return Governed(repository.root, config.ledger, trust_of(config.keys), closed)
+
+
+@contextmanager
+def opened(arguments: argparse.Namespace, world: World) -> Iterator[OpenLedger]:
+    """The ledger, in a folder for as long as it is looked at."""
+    said = governed(arguments, world)
+    settings = said.settings
+    with looked_at(arguments.store, settings, world, said.root, run_id=arguments.run) as (store, folder):
         elsewhere = None if isinstance(store, FolderStore) else store.address
-        trust = trust_of(config.keys)
-        yield OpenLedger(folder, trust, closed, settings.origin, settings.timestamp_authorities, elsewhere)
+        yield OpenLedger(folder, said.trust, said.closed, settings.origin, settings.timestamp_authorities, elsewhere)
