@@ -51,7 +51,7 @@ COMMANDS = (
     Command(
         "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
     ),
-    Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
+    Command("receipts", "runner.commands.receipts", "list, show, verify, export, archive receipts"),
 )
 
 

@@ -127,6 +127,31 @@ def _digest_of_file(path: str) -> str:
     return hashed.hexdigest()
 
 
+def decision_faults(said: Mapping[str, Any], sessions: Mapping[str, Session]) -> Iterator[str]:
+    """Why the believed ``sessions``, by digest, did not allow what a receipt says."""
+    found = sessions.get(said["session"].get("digest"))
+    if found is None:
+        yield "the session it cites, with the decision that allowed it, is not there or not believed"
+        return
+    try:
+        manifest = found.manifest(said["manifest"]["subject"])
+    except BadEvidence as error:
+        yield error.message
+        return
+    decisions = manifest["decisions"]
+    if said["decisions"] != found.decision_digests(manifest["subject"]) or not decisions:
+        yield "it does not cite the decisions that were made about its manifest"
+    if said["manifest"].get("tenant") != manifest.get("tenant"):
+        yield "it names another tenant than the one whose manifest was decided about"
+    if said["manifest"].get("digest") != manifest["digest"] or said.get("placement") != manifest["placement"]:
+        yield "its manifest or placement is not the one that was decided about"
+    if said["rehearsal"] != found.predicate["rehearsal"]:
+        yield "it hides that the run was a rehearsal"
+    allowed = manifest["denied"] is None and found.predicate["verdict"]["allowed"] is True
+    if not allowed and (said.get("break_glass") is None or said.get("break_glass") != found.predicate["break_glass"]):
+        yield "it was denied, and no break-glass allowed it all the same"
+
+
 @dataclass
 class _Check:
     folder: RunFolder
@@ -255,35 +280,10 @@ class _Check:
         said = verified.statement.predicate
         if wanted is not None or not closed:
             self.out.receipts[execution] = said
-        for message in self._decision_faults(said):
+        for message in decision_faults(said, self.out.sessions):
             self._object("no-decision", name, message)
         for kind, message in self._log_faults(verified):
             self._object(kind, name, message)
-
-    def _decision_faults(self, said: Mapping[str, Any]) -> Iterator[str]:
-        found = self.out.sessions.get(said["session"].get("digest"))
-        if found is None:
-            yield "the session it cites, with the decision that allowed it, is not there or not believed"
-            return
-        try:
-            manifest = found.manifest(said["manifest"]["subject"])
-        except BadEvidence as error:
-            yield error.message
-            return
-        decisions = manifest["decisions"]
-        if said["decisions"] != found.decision_digests(manifest["subject"]) or not decisions:
-            yield "it does not cite the decisions that were made about its manifest"
-        if said["manifest"].get("tenant") != manifest.get("tenant"):
-            yield "it names another tenant than the one whose manifest was decided about"
-        if said["manifest"].get("digest") != manifest["digest"] or said.get("placement") != manifest["placement"]:
-            yield "its manifest or placement is not the one that was decided about"
-        if said["rehearsal"] != found.predicate["rehearsal"]:
-            yield "it hides that the run was a rehearsal"
-        allowed = manifest["denied"] is None and found.predicate["verdict"]["allowed"] is True
-        if not allowed and (
-            said.get("break_glass") is None or said.get("break_glass") != found.predicate["break_glass"]
-        ):
-            yield "it was denied, and no break-glass allowed it all the same"
 
     def _log_faults(self, verified: Verified) -> Iterator[tuple[Kind, str]]:
         for subject in verified.statement.subjects:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from maestro.errors import UsageError
 from maestro.world import World
+from runner.commands.receipts.archive import archive
 from runner.commands.receipts.checkpoint import checkpoint
 from runner.commands.receipts.export import export
 from runner.commands.receipts.found import add_filters, list_found, wanted_in
@@ -19,7 +20,7 @@ from runner.commands.receipts.verify import verify
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("action", choices=("list", "show", "verify", "export", "checkpoint", "prove"))
+    parser.add_argument("action", choices=("list", "show", "verify", "export", "archive", "checkpoint", "prove"))
     parser.add_argument(
         "what",
         nargs="?",
@@ -37,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-since", metavar="TIME", help="verify: since when you have held the checkpoint, by your own word"
     )
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    parser.add_argument("--older-than", metavar="DAYS", help="archive: what is older, like 90d")
+    parser.add_argument("--to", metavar="PLACE", help="archive: a folder, s3:// or gs://")
     add_filters(parser)
 
 
@@ -53,6 +56,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         "show": show,
         "verify": verify,
         "export": export,
+        "archive": archive,
         "checkpoint": checkpoint,
         "prove": prove,
     }
@@ -69,8 +73,11 @@ _WANTED = {"show": "an id", "export": "a folder", "prove": "a run's id"}
 def _refuse_nonsense(arguments: argparse.Namespace) -> None:
     if arguments.what is None and arguments.action in _WANTED:
         raise UsageError(f"`receipts {arguments.action}` wants {_WANTED[arguments.action]}")
-    if arguments.what is not None and arguments.action in ("list", "verify"):
+    if arguments.what is not None and arguments.action in ("list", "verify", "archive"):
         raise UsageError(f"`receipts {arguments.action}` takes no name", remedy="--run ID chooses a run")
+    asked = arguments.to is not None, arguments.older_than is not None
+    if (arguments.action == "archive" and not all(asked)) or (arguments.action != "archive" and any(asked)):
+        raise UsageError("`receipts archive` wants --older-than DAYS and --to PLACE, and nothing else does")
     times = arguments.timestamp is not None or arguments.held_since is not None
     if arguments.action != "verify" and (times or arguments.checkpoint is not None):
         raise UsageError("--checkpoint, --timestamp and --held-since are for `receipts verify`")

@@ -34,6 +34,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     chosen.add_argument("--commit", metavar="ID", help="what was executed, at least 4 digits")
     chosen.add_argument("--decision", metavar="DIGEST", help="of a decision that allowed it: sha256:…")
     chosen.add_argument("--outcome", metavar="WORD", help="succeeded, failed, timed_out, …")
+    chosen.add_argument("--archive", metavar="PLACE", help="look there as well: what `receipts archive` wrote")
     chosen.add_argument("--limit", metavar="N", type=int, help=f"receipts on a page (default {PAGE})")
     chosen.add_argument("--after", metavar="PLACE", help="the next page: what the page before ended with")
 
@@ -45,7 +46,7 @@ def wanted_in(arguments: argparse.Namespace) -> Wanted | None:
         UsageError: a filter cannot be that, or nothing is filtered that is to be paged.
     """
     wanted = Wanted(run=arguments.run, **{name: getattr(arguments, name) for name in FILTERS})
-    paged = arguments.limit is not None or arguments.after is not None
+    paged = any(value is not None for value in (arguments.limit, arguments.after, arguments.archive))
     if arguments.action != "list" and (wanted.anything or paged):
         raise UsageError(f"filters and pages are for `receipts list`, not for `receipts {arguments.action}`")
     if arguments.limit is not None and not 1 <= arguments.limit <= LIMIT:
@@ -80,9 +81,19 @@ def list_found(arguments: argparse.Namespace, world: World, wanted: Wanted) -> i
         work,
         lambda text: print(f"note: {visible(text)}", file=world.stderr),
     )
+    if arguments.archive is not None:
+        from runner.receipt_archive import Archive
+
+        found = merged(found, Archive(arguments.archive, world.cwd).find(wanted, after, limit + 1, said.trust))
     page, more = found[:limit], len(found) > limit
     _tell(arguments, world, page, unread, cursor_of(page[-1].key) if more else None)
     return 10 if any(one.objections for one in page) else 0
+
+
+def merged(ledger: list[Found], archive: list[Found]) -> list[Found]:
+    """Both in order; what is in both, from the ledger. A page of the whole is in the pages of its parts."""
+    by_id = {one.key[3]: one for one in (*archive, *ledger)}
+    return sorted(by_id.values(), key=lambda one: one.key)
 
 
 def _tell(
@@ -113,6 +124,7 @@ def _line(one: Found) -> str:
     marks = ["FAILS"] if one.objections else []
     marks += ["REHEARSED"] if said["rehearsal"] else []
     marks += ["BREAK-GLASS"] if said.get("break_glass") is not None else []
+    marks += ["ARCHIVED"] if one.where != "ledger" else []
     tail = "".join(f"  {mark}" for mark in marks)
     words = (row.day, row.tenant or "-", workflow, f"{row.outcome:<11}", row.id)
     return "  ".join(visible(word) for word in words) + f"  run {visible(row.run)}{tail}\n"
