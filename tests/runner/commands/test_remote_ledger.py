@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 from collections.abc import Iterator
@@ -14,13 +15,14 @@ from moto.server import ThreadedMotoServer
 from maestro.ledger.address import parse
 from maestro.ledger.git_reference import REFERENCE
 from maestro.ledger.opening import open_store
+from tests.gates.governed import maestro
 from tests.runner.governed_runs import Runs
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.get_host_and_port()[1]}")
@@ -29,7 +31,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     boto3.client("s3").create_bucket(Bucket="ledgers")
     try:
-        yield "s3://ledgers/acme"
+        yield f"s3://ledgers/{tmp_path.name}"  # the server outlives its stop: others have left things in the bucket
     finally:
         server.stop()
 
@@ -96,3 +98,29 @@ def test_a_store_that_cannot_be_reached_leaves_a_run_to_resume(tmp_path: Path) -
         ["git", "-C", bare, "ls-tree", "-r", "--name-only", REFERENCE], capture_output=True, text=True
     )
     assert names.stdout.split() == ["log/head", f"runs/{run_id}/archives/1.tar.gz"]
+
+
+def test_receipts_are_found_elsewhere_without_copying_all_of_it(address: str, tmp_path: Path) -> None:
+    runs = Runs(tmp_path, config=f"ledger: {{store: '{address}', origin: example.com/acme}}\n")
+    assert runs.run("a").code == 0
+    subprocess.run(["rm", "-rf", str(runs.ledger)], check=True)
+    said = runs.receipts("list", "--workflow", "a")
+    assert said.code == 0
+    assert "acme  a  succeeded" in said.out
+    assert runs.run("b").code == 0
+    assert runs.receipts("list", "--tenant", "acme").out.count("succeeded") == 4
+
+
+def test_an_archive_in_a_bucket_is_found(s3: str, tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    assert runs.run("a").code == 0
+    later = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
+    words = ("receipts", "archive", "--older-than", "1d", "--to", s3)
+    for says in ("1 file written", "1 there already"):
+        said = maestro(runs.repo, *words, environ=runs.environ, now=later)
+        assert (said.code, says in said.out) == (0, True), said
+    subprocess.run(["rm", "-rf", str(runs.ledger / "runs")], check=True)
+    said = runs.receipts("list", "--archive", s3)
+    assert said.code == 0, said.err
+    assert "acme  a  succeeded" in said.out
+    assert "ARCHIVED" in said.out
