@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -25,11 +25,13 @@ from maestro.errors import ToolFailure, UsageError
 from policy.placement import Placement
 from runner import store
 from runner.clock import Anchor
-from runner.drivers.local_journal import JournalFile, Journals
+from runner.drivers.local_journal import JournalFile, Journals, Record
+from runner.drivers.local_limits import Limit, limits, tightest
 from runner.drivers.local_slots import supervisor
 from runner.drivers.local_slots.journal import Journal
-from runner.drivers.local_slots.proc import boot_id
+from runner.drivers.local_slots.proc import birth_of, boot_id, mark_of
 from runner.execution import Attempt, Ending, Execution, Log, Task
+from runner.lifecycle import Event, Life
 
 _SMALL = 64 << 10
 LOG_LIMIT = 64 << 20
@@ -39,12 +41,13 @@ RETRY_SECONDS = 1.0
 """Before the second attempt; doubles from there, at most a minute."""
 
 
+_NAMED = b"MAESTRO_EXECUTION_ID="
 _OURS = ("MAESTRO_", "ACTIONS_")
 """Variables that no command gets, whoever merged a manifest that names one: our keys, the job's own tokens."""
 
 
 class LocalDriver:
-    """Runs each execution as a process, at most ``slots`` at once, below ``folder`` (logs, journals)."""
+    """Runs each execution as a process below ``folder`` (logs, journals): at most ``slots`` at once, of each pool its size."""
 
     name = "local"
 
@@ -55,14 +58,19 @@ class LocalDriver:
         published: Anchor,
         *,
         slots: int | None = None,
+        pools: Mapping[str, int] | None = None,
         log_limit: int = LOG_LIMIT,
         grace_seconds: float = GRACE_SECONDS,
         retry_seconds: float = RETRY_SECONDS,
+        limits: Callable[[], Iterator[Limit]] = limits,
     ) -> None:
         self._folder = folder
         self._environ = environ
         self._published = published
         self._slots = slots or os.cpu_count() or 1
+        self._pools = pools or {}
+        self._limits = limits
+        self._wanted: set[str] = set()
         self._log_limit = log_limit
         self._grace_seconds = grace_seconds
         self._retry_seconds = retry_seconds
@@ -87,6 +95,15 @@ class LocalDriver:
                 )
             for name, reference in task.secrets.items():
                 self._secret(task, name, reference)
+        self._wanted |= {execution.id for execution in executions}
+        wanted = min(self._slots, len(self._wanted))
+        stands = tightest(self._limits(), wanted)
+        if stands is not None and wanted > (os.cpu_count() or 1):
+            raise UsageError(
+                f"{wanted} executions at once are more than this machine allows: {stands.name} is {stands.allowed}, "
+                f"{stands.used} are in use",
+                remedy=f"give `--slots {stands.room or 1}` or fewer, or raise that limit; nothing was started",
+            )
 
     def _secret(self, task: Task, name: str, reference: str) -> str:
         kind, _, variable = reference.partition(":")
@@ -119,8 +136,9 @@ class LocalDriver:
         yield from self._left_over(waiting, session)
         for execution_id in start_nothing_of & set(waiting):
             execution = waiting.pop(execution_id)
-            if self._next_attempt(execution) > 1:
-                yield self._told(execution, self._next_attempt(execution) - 1)
+            before = len(self._life(execution).outcomes)
+            if before:
+                yield self._told(execution, before)
         if waiting and not self._cancelled:
             yield from self._run(waiting, session)
 
@@ -159,7 +177,7 @@ class LocalDriver:
 
     def _cut_off(self, execution: Execution) -> int | None:
         """The attempt that was claimed and has no ending."""
-        number = self._next_attempt(execution)
+        number = self._life(execution).number
         if os.path.lexists(self._log_path(execution.id, number)):
             return number
         slot = self._journals.horizon.get(execution.id)
@@ -178,14 +196,16 @@ class LocalDriver:
                 "anchor_mono": self._published.monotonic,
             }
         )
+        deadlines: dict[str, tuple[int, Record | None]] = {}
         for execution, number in cut_off:
             seen = self._journals.seen.get((execution.id, number))
-            start = seen.start if seen else None
-            same_boot = seen is not None and seen.file.same_boot
-            _wait_for_strays(execution.id, start["deadline"] if start and same_boot else time.monotonic_ns())
+            start = seen.start if seen is not None and seen.file.same_boot else None
+            deadlines[execution.id] = (start["deadline"] if start else time.monotonic_ns(), start)
+        _wait_for_strays(deadlines)
+        for execution, number in cut_off:
             with suppress(FileExistsError):
                 os.close(os.open(self._log_path(execution.id, number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            again = execution.task.idempotent and number < execution.task.attempts
+            again = self._life(execution).follows(number, "unknown")
             journal.add(
                 {
                     "kind": "end",
@@ -194,9 +214,9 @@ class LocalDriver:
                     "outcome": "unknown",
                     "reason": "it was started, and what watched over it was killed before it ended",
                     "final": not again,
-                },
-                durable=True,
+                }
             )
+        os.fdatasync(journal.fd)
         os.close(journal.fd)
         list(self._journals.read())
 
@@ -270,9 +290,10 @@ class LocalDriver:
         tasks: list[dict[str, Any]] = []
         places: dict[tuple[int, int], int] = {}
         secrets: dict[str, str] = {}
-        jobs: list[tuple[str, int, int | None, int]] = []
+        jobs: list[tuple[str, int, int | None, int, int]] = []
+        published = self._published.monotonic
         for execution in executions:
-            attempt, task = self._next_attempt(execution), execution.task
+            attempt, task = self._life(execution).number, execution.task
             key = (id(task), attempt)
             if key not in places:
                 places[key] = len(tasks)
@@ -282,16 +303,22 @@ class LocalDriver:
                         "env": dict(task.env),
                         "secrets": dict(task.secrets),
                         "timeout": task.timeout_seconds,
-                        "attempts_left": max(1, task.attempts - attempt + 1),
+                        "last_attempt": max(attempt, task.attempts),
+                        "tenant": task.tenant,
+                        "class": task.class_,
+                        "pool": task.pool,
                     }
                 )
                 for name, reference in task.secrets.items():
                     secrets[reference] = self._secret(task, name, reference)
-            jobs.append((execution.id, places[key], execution.index, attempt))
+            jobs.append((execution.id, places[key], execution.index, attempt, published))
         path = ":".join(part for part in self._environ.get("PATH", os.defpath).split(":") if part.startswith("/"))
+        slots = max(1, min(self._slots, len(jobs)))
         return {
             "session": session,
-            "slots": max(1, min(self._slots, len(jobs))),
+            "slots": slots,
+            "workers": min(slots, os.cpu_count() or 1),
+            "pools": dict(self._pools),
             "logs": str((self._folder / "logs").resolve()),
             "journal": str(self._new_journal(session)),
             "scratch": tempfile.mkdtemp(prefix="maestro-run-"),
@@ -332,19 +359,23 @@ class LocalDriver:
     def _log_path(self, execution_id: str, attempt: int) -> Path:
         return self._folder / "logs" / f"{execution_id}.{attempt}.log"
 
-    def _next_attempt(self, execution: Execution) -> int:
-        number = 1
-        while (seen := self._journals.seen.get((execution.id, number))) and seen.end and not seen.end["final"]:
-            number += 1
-        return number
+    def _life(self, execution: Execution) -> Life:
+        """What the journals say of it."""
+        life = Life(execution.task.attempts, execution.task.idempotent)
+        while seen := self._journals.seen.get((execution.id, life.number)):
+            if seen.start is not None:
+                life = life.after(Event("start", life.number))
+            if seen.end is None:
+                return life
+            life = life.after(Event("end", life.number, seen.end["outcome"]))
+            if life.over:
+                return life
+        return life
 
     def _ending(self, execution: Execution) -> Ending | None:
         """How it ended, when its final attempt is written down."""
-        number = self._next_attempt(execution)
-        last = self._journals.seen.get((execution.id, number))
-        if last is None or last.end is None:
-            return None
-        return self._told(execution, number)
+        life = self._life(execution)
+        return self._told(execution, life.number) if life.over else None
 
     def _told(self, execution: Execution, number: int) -> Ending:
         """It ended with attempt ``number``."""
@@ -357,15 +388,18 @@ class LocalDriver:
         end: dict[str, Any] = {**(seen.start or {}), **(seen.end or {})}
         file: JournalFile = seen.file
         at = file.anchor.at
+        published = end.get("published", file.anchor.monotonic)
         claimed, started, ended = end.get("claimed"), end.get("started"), end.get("ended")
         return Attempt(
             number=number,
             session=file.header["session"] if file.header else 0,
             outcome=end["outcome"],
-            published=at(file.anchor.monotonic),
+            published=at(published),
             claimed=None if claimed is None else at(claimed),
             started=None if started is None else at(started),
             ended=None if ended is None else at(ended),
+            queue_seconds=None if claimed is None else (claimed - published) / 1e9,
+            start_seconds=None if claimed is None or started is None else (started - claimed) / 1e9,
             run_seconds=None if started is None or ended is None else (ended - started) / 1e9,
             exit_code=end.get("exit_code"),
             signal=end.get("signal"),
@@ -389,27 +423,54 @@ class LocalDriver:
         return Log(f"logs/{path.name}", hasher.hexdigest(), size, dropped)
 
 
-def _wait_for_strays(execution_id: str, deadline: int) -> None:
-    """Wait until no process carries this execution's id any more; end them all at the deadline (monotonic, ns)."""
-    mark = b"MAESTRO_EXECUTION_ID=" + execution_id.encode()
+def _wait_for_strays(deadlines: Mapping[str, tuple[int, Record | None]]) -> None:
+    """Wait until nothing runs any more of executions that lost their watchers; each is ended at its deadline.
+
+    Args:
+        deadlines: execution id → deadline (monotonic, ns) and the record of its start, where one was written in this
+            boot. A process belongs to it by its mark, by its number and birth, or by its environment.
+    """
+    marks = {start["mark"]: id_ for id_, (_, start) in deadlines.items() if start is not None and start["mark"]}
+    leaders = {start["pid"]: (id_, start) for id_, (_, start) in deadlines.items() if start is not None}
     while True:
-        strays = [pid for pid in _processes() if _carries(pid, mark)]
-        if not strays:
-            return
-        late = time.monotonic_ns() >= deadline
-        for pid in strays:
-            if late:
+        now, any_left, any_late = time.monotonic_ns(), False, False
+        for pid in _processes():
+            mark = mark_of(pid)
+            id_ = (marks.get(mark) if mark is not None else None) or _named(pid) or ""
+            if id_ not in deadlines and pid in leaders and _is_that(pid, leaders[pid][1]):
+                id_ = leaders[pid][0]
+            if id_ not in deadlines:
+                continue
+            any_left = True
+            if now >= deadlines[id_][0]:
+                any_late = True
                 with suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
-        time.sleep(0.01 if late else 0.1)
+        if not any_left:
+            return
+        time.sleep(0.01 if any_late else 0.1)
 
 
 def _processes() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
-def _carries(pid: int, mark: bytes) -> bool:
-    try:
-        return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
+def _is_that(pid: int, start: Record) -> bool:
+    """Whether the process is the one that was started, and not another one that its number came back for."""
+    birth = birth_of(pid)
+    if birth is None:
         return False
+    born = birth * 10**9 // os.sysconf("SC_CLK_TCK")
+    return bool(start["born"] - 10**8 <= born <= start["born"] + start["started"] - start["claimed"] + 10**8)
+
+
+def _named(pid: int) -> str | None:
+    """The execution that a process's environment names."""
+    try:
+        words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    for word in words:
+        if word.startswith(_NAMED):
+            return word.removeprefix(_NAMED).decode("ascii", "replace")
+    return None

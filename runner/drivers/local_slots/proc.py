@@ -31,6 +31,18 @@ def birth_of(pid: int) -> int | None:
         return None
 
 
+def mark_of(pid: int) -> int | None:
+    """The hard limit RLIMIT_RTTIME of a process, by which commands are told apart; None if there is none."""
+    try:
+        with open(f"/proc/{pid}/limits", "rb") as file:
+            for line in file:
+                if line.startswith(b"Max realtime timeout"):
+                    return int(line.split()[4])
+    except (OSError, IndexError, ValueError):
+        pass
+    return None
+
+
 def living_children() -> list[int]:
     """The pids of this process's children that have not been reaped."""
     pid = os.getpid()
