@@ -41,6 +41,10 @@ COMMANDS = (
     Command("policy test", "policy.commands.test", "the packs' fixtures and tests, and which rule bodies they reach"),
     Command("policy diff", "gates.commands.policy_diff", "what a change of packs would do to decisions"),
     Command("run", "gates.commands.run", "execute merged manifests and sign receipts"),
+    Command(
+        "drill kill", "runner.commands.drill_kill", "kill runs at random moments; count what was lost or ran twice"
+    ),
+    Command("drill burst", "runner.commands.drill_burst", "start many processes at once; print the clocks"),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
 )
 

@@ -37,6 +37,8 @@ _SMALL = 64 << 10
 LOG_LIMIT = 64 << 20
 """Bytes kept of the beginning of a log; of what goes beyond it only the last 64 KiB stay."""
 GRACE_SECONDS = 5.0
+DRAIN_SECONDS = 10.0
+"""After SIGTERM, for what runs to end before it is handed over."""
 RETRY_SECONDS = 1.0
 """Before the second attempt; doubles from there, at most a minute."""
 
@@ -47,7 +49,7 @@ _OURS = ("MAESTRO_", "ACTIONS_")
 
 
 class LocalDriver:
-    """Runs each execution as a process below ``folder`` (logs, journals): at most ``slots`` at once, of each pool its size."""
+    """Runs each execution as a process below ``folder`` (logs, journals), within ``slots`` and the sizes of ``pools``."""
 
     name = "local"
 
@@ -77,6 +79,7 @@ class LocalDriver:
         self._journals = Journals(folder / "journals")
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._cancelled = False
+        self._hand_over_at: float | None = None
         self._logs: dict[str, list[Log]] = {}
 
     def provision(self, placement: Placement | None, executions: Sequence[Execution]) -> None:
@@ -139,7 +142,7 @@ class LocalDriver:
             before = len(self._life(execution).outcomes)
             if before:
                 yield self._told(execution, before)
-        if waiting and not self._cancelled:
+        if waiting and not self._cancelled and self._hand_over_at is None:
             yield from self._run(waiting, session)
 
     def cancel(self) -> None:
@@ -148,6 +151,24 @@ class LocalDriver:
         if self._supervisor is not None and self._supervisor.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._supervisor.pid, signal.SIGTERM)
+
+    def drain(self) -> None:
+        """Start nothing more; what runs may end within ``DRAIN_SECONDS``, then it is handed over. Signal-safe.
+
+        Handed over: those that watch it stay until it has ended and write that down; resuming makes the receipts.
+        """
+        self._hand_over_at = time.monotonic() + DRAIN_SECONDS
+        if self._supervisor is not None and self._supervisor.stdin is not None:
+            with suppress(OSError):
+                self._supervisor.stdin.close()
+
+    @property
+    def slots(self) -> int:
+        """How many may run at once."""
+        return self._slots
+
+    def _handed_over(self) -> bool:
+        return self._hand_over_at is not None and time.monotonic() >= self._hand_over_at
 
     def collect_logs(self, execution_id: str) -> tuple[Log, ...]:
         """See ``Driver.collect_logs``."""
@@ -164,14 +185,14 @@ class LocalDriver:
 
     def _left_over(self, waiting: dict[str, Execution], session: int) -> Iterator[Ending]:
         """Wait for slots that outlived their dispatcher; then for what outlived its slot, which nobody can judge."""
-        while self._journals.any_slot_alive and not self._cancelled:
+        while self._journals.any_slot_alive and not self._cancelled and not self._handed_over():
             time.sleep(0.05)
             list(self._journals.read())
             yield from self._known(waiting)
         list(self._journals.read())
         yield from self._known(waiting)
         cut_off = [(execution, number) for execution in waiting.values() if (number := self._cut_off(execution))]
-        if cut_off and not self._cancelled:
+        if cut_off and not self._cancelled and not self._journals.any_slot_alive:
             self._settle(cut_off, session)
             yield from self._known(waiting)
 
@@ -237,7 +258,7 @@ class LocalDriver:
                 self._let_go()
             list(self._journals.read())
             yield from self._known(waiting)
-            if waiting and not self._cancelled:
+            if waiting and not self._cancelled and self._hand_over_at is None:
                 yield from self._left_over(waiting, session)
                 complaints.seek(0)
                 why = complaints.read(2000).decode("utf-8", "replace").strip().replace("\n", "; ")
@@ -285,6 +306,8 @@ class LocalDriver:
         os.set_blocking(self._supervisor.stdout.fileno(), False)
         if self._cancelled:  # a signal may have come while there was no process to tell
             self.cancel()
+        if self._hand_over_at is not None:
+            self.drain()
 
     def _work(self, executions: list[Execution], session: int) -> dict[str, Any]:
         tasks: list[dict[str, Any]] = []
@@ -338,7 +361,9 @@ class LocalDriver:
         if self._supervisor is None or self._supervisor.stdout is None:
             return False
         pipe = self._supervisor.stdout.fileno()
-        select.select([pipe], [], [])
+        while not select.select([pipe], [], [], 0.1)[0]:
+            if self._handed_over():
+                return False
         return bool(os.read(pipe, 1 << 16))
 
     def _let_go(self) -> None:
@@ -346,12 +371,13 @@ class LocalDriver:
         process, self._supervisor = self._supervisor, None
         if process is None or process.stdin is None or process.stdout is None:
             return
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             process.stdin.close()
         if self._cancelled:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+        if not self._handed_over():
+            process.wait()
         process.stdout.close()
 
     # From journals to endings

@@ -38,6 +38,7 @@ class LogCut:
         try:
             new = os.pread(fd, TAIL, max(self.limit, size - TAIL))
             self.tail = (self.tail + new)[-TAIL:]
+            size = os.fstat(fd).st_size  # it may have grown while we read
             os.ftruncate(fd, self.limit)
             self.dropped += size - self.limit
             self.seen = self.limit
