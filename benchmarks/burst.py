@@ -94,7 +94,8 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=20, help="how long each process lives")
     arguments = parser.parse_args()
-    count, sides = arguments.count, {"xargs": [], "spawner": [], "run": []}  # type: dict[str, list[dict[str, float]]]
+    count = arguments.count
+    sides: dict[str, list[dict[str, float]]] = {"xargs": [], "spawner": [], "run": []}
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="maestro-burst-") as temporary:

@@ -48,7 +48,8 @@ def metrics(driver: str, planned: Sequence[Planned], endings: Sequence[tuple[Exe
             queue.observe(waited)
             if took is not None:
                 start.observe(waited + took)
-    return generate_latest(registry)
+    text: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
+    return text
 
 
 def _reason(ending: Ending) -> str:

@@ -49,7 +49,7 @@ _OURS = ("MAESTRO_", "ACTIONS_")
 
 
 class LocalDriver:
-    """Runs each execution as a process below ``folder`` (logs, journals), within ``slots`` and the sizes of ``pools``."""
+    """Runs each execution as a process below ``folder`` (logs, journals), within ``slots`` and the ``pools`` sizes."""
 
     name = "local"
 
