@@ -376,7 +376,9 @@ class LocalDriver:
         if self._cancelled:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-        if not self._handed_over():
+        if self._handed_over():
+            process.returncode = 0  # it outlives us, on purpose: nobody here waits for it
+        else:
             process.wait()
         process.stdout.close()
 

@@ -444,8 +444,6 @@ class Slots:
                 break
             pid = found.si_pid
             one = self.by_pid.pop(pid, None)
-            if one is not None:
-                signal_quietly(os.killpg, pid, signal.SIGKILL)  # before it is reaped its number is nobody else's
             status = os.waitpid(pid, 0)[1]
             if one is not None:
                 one.status = status
