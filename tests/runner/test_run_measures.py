@@ -67,7 +67,7 @@ def test_clocks_are_told_in_words() -> None:
 
 def test_the_metrics_are_openmetrics_and_add_up() -> None:
     text = metrics("local", [PLAN], endings(), slots=7).decode()
-    found = {family.name: family for family in text_string_to_metric_families(text)}
+    found = {family.name: family for family in text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]
     value = {
         (sample.name, *sorted(sample.labels.values())): sample.value for one in found.values() for sample in one.samples
     }

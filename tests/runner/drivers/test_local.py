@@ -298,7 +298,12 @@ class TestLocalDriver(DriverContract):
         script = f"echo x >> {self.marks}/n; sleep 0.5"
         executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", script)), 20))
         driver = self.driver(self.folder, self.environ)
-        thread = threading.Thread(target=lambda: (self.wait_for(2), driver.drain()))
+
+        def drain() -> None:
+            self.wait_for(2)
+            driver.drain()
+
+        thread = threading.Thread(target=drain)
         thread.start()
         endings = list(driver.execute(executions, session=1))
         thread.join()
@@ -312,7 +317,12 @@ class TestLocalDriver(DriverContract):
         script = f"echo x >> {self.marks}/n; sleep 2; echo done"
         executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", script)), 2))
         driver = self.driver(self.folder, self.environ)
-        thread = threading.Thread(target=lambda: (self.wait_for(2), driver.drain()))
+
+        def drain() -> None:
+            self.wait_for(2)
+            driver.drain()
+
+        thread = threading.Thread(target=drain)
         thread.start()
         endings = list(driver.execute(executions, session=1))
         thread.join()
