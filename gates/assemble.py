@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gates.approvals import codeowners_of
 from gates.document_index import DocumentIndex
 from gates.owners import OwnerBook
-from gates.scene import Decide, ExtraInput, Scene, Settings
+from gates.scene import Decide, Decided, ExtraInput, Prove, Scene, Settings, tell_nobody
 from gates.waivers import held
 from maestro.change import ChangeSet
 from maestro.codeowners import LOCATIONS
@@ -18,7 +18,7 @@ from maestro.config import load_config
 from maestro.errors import MaestroError, SelectionError, UsageError
 from maestro.patterns import compile_patterns
 from maestro.repository import Snapshot
-from policy.pack import load_packs
+from policy.pack import Door, load_packs
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
@@ -38,8 +38,8 @@ class Assembled:
     notes: tuple[str, ...]
 
 
-def settings_at(snapshot: Snapshot) -> Settings:
-    """What decides at ``snapshot``.
+def settings_at(snapshot: Snapshot, *, day: dt.date, door: Door | None = None) -> Settings:
+    """What decides at ``snapshot``, on ``day`` (UTC): rules harden on a date; signed bundles come in by the ``door``.
 
     Raises:
         UsageError: no maestro.yaml there, or it cannot be read.
@@ -48,7 +48,7 @@ def settings_at(snapshot: Snapshot) -> Settings:
         raise UsageError("there is no maestro.yaml", remedy="`maestro init` writes one, and edits no file of yours")
     config = load_config(CONFIG_FILE, snapshot.read(CONFIG_FILE))
     owners = OwnerBook.of(codeowners_of(snapshot).all_owners, config.owners)
-    return Settings(snapshot, config, owners, load_packs(snapshot, config))
+    return Settings(snapshot, config, owners, load_packs(snapshot, config, door).on(day))
 
 
 def assemble(
@@ -59,6 +59,9 @@ def assemble(
     approvals: Callable[[], Sequence[Approval]],
     gate_ids: tuple[str, ...],
     extra_inputs: tuple[ExtraInput, ...] = (),
+    prove: Prove | None = None,
+    decided: Decided = tell_nobody,
+    door: Door | None = None,
 ) -> Assembled:
     """The scene of ``change``.
 
@@ -67,9 +70,10 @@ def assemble(
         SelectionError: the patterns match nothing in the whole repository, or an extra input names no pack.
     """
     notes: list[str] = []
+    day = now.astimezone(dt.UTC).date()
     head_settings: Settings | MaestroError
     try:
-        head_settings = settings_at(change.head)
+        head_settings = settings_at(change.head, day=day, door=door)
     except MaestroError as error:
         head_settings = error
     if CONFIG_FILE not in change.policy.entries:
@@ -78,7 +82,7 @@ def assemble(
         change = replace(change, preview=True)
         settings = head_settings
     else:
-        settings = _binding(change, head_settings, notes)
+        settings = _binding(change, head_settings, day, notes, door)
     scene = Scene(
         change=change,
         settings=settings,
@@ -91,6 +95,8 @@ def assemble(
         approvals=approvals,
         gate_ids=gate_ids,
         extra_inputs=extra_inputs,
+        prove=prove,
+        decided=decided,
     )
     _refuse_empty_selection(scene)
     changed_packs, settings_changed = _changed_settings(settings, head_settings, scene)
@@ -103,9 +109,11 @@ def assemble(
     )
 
 
-def _binding(change: ChangeSet, head_settings: Settings | MaestroError, notes: list[str]) -> Settings:
+def _binding(
+    change: ChangeSet, head_settings: Settings | MaestroError, day: dt.date, notes: list[str], door: Door | None
+) -> Settings:
     try:
-        return settings_at(change.policy)
+        return settings_at(change.policy, day=day, door=door)
     except MaestroError as error:
         # Only a change that repairs what decides, and nothing else, may be judged by what it brings itself;
         # governance still asks for its approval.

@@ -24,6 +24,7 @@ GATES = (
     Entry("flags", "gates.flags", "flags have a known owner, an end their type allows, and are not silently extended"),
     Entry("policy", "gates.policy", "the repository's packs, on the documents a change touches"),
     Entry("policy-diff", "gates.policy_diff", "what changed packs would let pass is agreed to by their owners"),
+    Entry("policy-parity", "gates.policy_parity", "regopy may judge the packs that it judges as conftest does"),
     Entry("governance", "gates.governance", "a change to what decides is approved by who answers for it"),
     Entry("waivers", "gates.waivers", "waivers name what exists and end soon"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gates import catalogue
+from gates.ahead import look_ahead
 from gates.assemble import CONFIG_FILE, Assembled, assemble
 from gates.docs_address import with_addresses
 from gates.harness import run_gates
 from gates.pack_inputs import is_judged
-from gates.scene import ExtraInput
+from gates.scene import Decided, ExtraInput, tell_nobody
 from maestro import __version__
 from maestro.change import ChangeSet, open_change
 from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
@@ -27,12 +29,17 @@ from maestro.report.model import Report
 from maestro.repository import Repository
 from maestro.selection import Selection, SelectionOptions, select
 from maestro.world import World
+from policy.bundle.door import BundleDoor
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
+    from gates.pack_inputs import Judged
+    from gates.scene import Prove, Scene
     from policy.decide import Decision
     from policy.engines.engine import Engine
-    from policy.pack import Pack
+    from policy.metrics import PolicyMetrics
+    from policy.pack import Files, Pack
+    from policy.parity.lock import Entry, Lock
 
 
 class Judge:
@@ -43,8 +50,23 @@ class Judge:
         self._environ = world.environ
         self._choosing: threading.Thread | None = None
         self._chosen: Engine | Exception | None = None
+        self._lock: Lock | None = None
+        self._lock_files: Files | None = None
         self.engine: Engine | None = None
         """The one that was asked something."""
+        self.seconds = 0.0
+        """What the last answer took."""
+
+    def believe_lock_of(self, scene: Scene) -> None:
+        """From where ``policy/parity.lock`` is read, should regopy judge alone; until this is said, from nowhere."""
+        self._lock_files = scene.lock_snapshot
+
+    def _read_lock(self) -> Lock:
+        from policy.parity.lock import ABSENT, lock_at
+
+        if self._lock is None:
+            self._lock = ABSENT if self._lock_files is None else lock_at(self._lock_files)
+        return self._lock
 
     def get_ready(self) -> None:
         """Look for the engine while git is asked: conftest takes as long to say its version as to judge."""
@@ -69,15 +91,30 @@ class Judge:
             if self._chosen is None:
                 raise ToolFailure("looking for the engine ended without one")
             self.engine = self._chosen
-        return decide(pack, inputs, self.engine)
+        begin = time.perf_counter()
+        decisions = decide(pack, inputs, self.engine)
+        self.seconds = time.perf_counter() - begin
+        return decisions
 
     def _choose(self) -> None:
         from policy.engines.choose import choose
 
         try:
-            self._chosen = choose(self._asked, self._environ)
+            self._chosen = choose(self._asked, self._environ, self._read_lock)
         except Exception as error:  # belongs to whoever asks
             self._chosen = error
+
+
+def prover(world: World) -> Prove:
+    """Asks both engines about a pack, whichever was chosen to judge."""
+
+    def prove(files: Files, pack: Pack, also: Sequence[Any]) -> Entry:
+        from policy.engines.choose import trusted_conftest, unlocked_regopy
+        from policy.parity import proof
+
+        return proof.prove(files, pack, trusted_conftest(world.environ), unlocked_regopy(), also)
+
+    return prove
 
 
 @dataclass(frozen=True)
@@ -120,9 +157,18 @@ def opened(arguments: argparse.Namespace, world: World) -> Iterator[tuple[Reposi
 
 
 def check(
-    arguments: argparse.Namespace, world: World, repository: Repository, selection: Selection, *, quiet: bool = False
+    arguments: argparse.Namespace,
+    world: World,
+    repository: Repository,
+    selection: Selection,
+    *,
+    quiet: bool = False,
+    ahead: int | None = None,
+    metrics: PolicyMetrics | None = None,
+    decided: Decided = tell_nobody,
 ) -> Checked:
-    """Judge what ``selection`` names.
+    """Judge what ``selection`` names, and as of ``ahead`` days later where that is asked for; ``metrics`` fills up, and
+    ``decided`` is told what packs said about it.
 
     Raises:
         MaestroError: nothing could be judged at all; errors of single gates are verdicts.
@@ -133,15 +179,25 @@ def check(
     )
     _refuse_programs_of(change, repository, world)
     judge = Judge(arguments.engine, world)
+
+    def tell(pack: Pack, judged: Sequence[Judged], decisions: Sequence[Decision]) -> None:
+        decided(pack, judged, decisions)
+        if metrics is not None:
+            metrics.add(decisions, judge.seconds)
+
     assembled = assemble(
         change,
         now=world.now(),
         decide=judge,
         approvals=_approvals(world, change),
+        decided=tell,
         gate_ids=tuple(gate.ID for gate in gates),
         extra_inputs=tuple(_extra_input(world, text) for text in arguments.input),
+        prove=prover(world),
+        door=BundleDoor(repository.root, world.now(), world.environ),
     )
     scene = assembled.scene
+    judge.believe_lock_of(scene)
     enabled = wanted(world.stderr, world.environ, quiet=quiet)
     with Progress(world.stderr, enabled=enabled) as progress:
         verdicts = run_gates(
@@ -162,6 +218,7 @@ def check(
         engine=judge.engine.version if judge.engine else None,
         verdicts=with_addresses(verdicts, scene.settings, world.environ),
         notes=(*_words(change, world), *assembled.notes),
+        ahead=None if ahead is None else look_ahead(gates, scene, verdicts, ahead),
         rule_titles=MappingProxyType({rule.id: rule.title for rule in catalogue.all_rules()}),
     )
     return Checked(report, assembled, selection)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gates.scene import CouldNotJudge, Scene
 from maestro.documents.reading import read
@@ -19,6 +19,7 @@ from maestro.findings import (
     Failed,
     Finding,
     GateResult,
+    Hardening,
     Mode,
     Outcome,
     Passed,
@@ -126,9 +127,9 @@ def _marked(
     if gate.OF_THE_CHANGE_ITSELF:
         return findings
     if _head_is_target(scene):
-        before = {finding.fingerprint: finding.mode for finding in findings}
+        before = {finding.fingerprint for finding in findings}
     else:
-        before = _modes_at_target(gate, scene)
+        before = set(_weights_at_target(gate, scene))
     block_existing = scene.settings.config.existing == "block"
     hiding = {rule.id for rule in gate.RULES if rule.hides}
     held = waivers()
@@ -160,15 +161,22 @@ def _head_is_target(scene: Scene) -> bool:
     return scene.change.head.commit is not None and scene.change.head.commit == scene.change.policy.commit
 
 
-def _modes_at_target(gate: Gate, scene: Scene) -> dict[str, Mode]:
-    """The fingerprints of what the target already has, each with its mode."""
+class Weight(NamedTuple):
+    """What a finding weighs, and what it will."""
+
+    mode: Mode
+    hardens: Hardening | None
+
+
+def _weights_at_target(gate: Gate, scene: Scene) -> dict[str, Weight]:
+    """The fingerprints of what the target already has."""
     try:
         result = gate.judge(scene.at_target())
     except CouldNotJudge as error:
         found = error.findings
     else:
         found = result.findings if isinstance(result, Failed) else ()
-    return {finding.fingerprint: finding.mode for finding in with_fingerprints(found)}
+    return {finding.fingerprint: Weight(finding.mode, finding.hardens) for finding in with_fingerprints(found)}
 
 
 def _after_merge(
@@ -185,21 +193,29 @@ def _after_merge(
         found = result.findings if isinstance(result, Failed) else ()
     except CouldNotJudge as error:
         found = error.findings
-    now: dict[str, Mode] = {finding.fingerprint: finding.mode for finding in known}
-    before: dict[str, Mode] | None = None
+    now = {finding.fingerprint: Weight(finding.mode, finding.hardens) for finding in known}
+    before: dict[str, Weight] | None = None
     out = []
     for finding in with_fingerprints(found):
-        if _as_strict(now.get(finding.fingerprint), finding.mode):
+        weight = Weight(finding.mode, finding.hardens)
+        if _as_strict(now.get(finding.fingerprint), weight):
             continue
         if before is None:
             everything = replace(scene, change=replace(scene.change, judge_all=True))
-            before = _modes_at_target(gate, everything)
-        if not _as_strict(before.get(finding.fingerprint), finding.mode):
+            before = _weights_at_target(gate, everything)
+        if not _as_strict(before.get(finding.fingerprint), weight):
             message = f"after the merge: {finding.message}"
             out.append(replace(finding, mode=milder(finding.mode, "warn"), message=message))
     return tuple(out)
 
 
-def _as_strict(known: Mode | None, mode: Mode) -> bool:
-    """Whether what is known already stops as much as ``mode`` would."""
-    return known is not None and MILDNESS[known] <= MILDNESS[mode]
+def _as_strict(known: Weight | None, other: Weight) -> bool:
+    """Whether what is known stops as much as the other would, now and from the day on which that one hardens."""
+    if known is None or MILDNESS[known.mode] > MILDNESS[other.mode]:
+        return False
+    if other.hardens is None:
+        return True
+    then = known.mode
+    if known.hardens is not None and known.hardens.on <= other.hardens.on:
+        then = known.hardens.mode
+    return MILDNESS[then] <= MILDNESS[other.hardens.mode]

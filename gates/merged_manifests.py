@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gates.assemble import settings_at
@@ -13,6 +14,7 @@ from maestro.documents.document import Document
 from maestro.errors import SelectionError, UsageError
 from maestro.patterns import compile_patterns
 from maestro.repository import Repository, Snapshot, compare
+from policy.bundle.door import BundleDoor
 from runner.errors import Refused
 
 
@@ -32,8 +34,8 @@ class Merged:
     at_tip: DocumentIndex
 
 
-def open_merged(repository: Repository, rev: str | None) -> Merged:
-    """The merged state to run from: ``rev``, or the tip of the default branch.
+def open_merged(repository: Repository, rev: str | None, now: dt.datetime, environ: Mapping[str, str]) -> Merged:
+    """The merged state to run from: ``rev``, or the tip of the default branch, as of ``now``.
 
     Raises:
         UsageError: there is no default branch, no such revision, or no maestro.yaml at the tip.
@@ -54,7 +56,7 @@ def open_merged(repository: Repository, rev: str | None) -> Merged:
         )
     tip = repository.snapshot(policy_revision)
     source = tip if commit == policy_revision else repository.snapshot(commit)
-    settings = settings_at(tip)
+    settings = settings_at(tip, day=now.astimezone(dt.UTC).date(), door=BundleDoor(repository.root, now, environ))
     governs = compile_patterns(settings.config.documents)
     at_tip = DocumentIndex(tip, governs)
     at_source = at_tip if source is tip else DocumentIndex(source, governs)

@@ -88,7 +88,7 @@ def _documents(scene: Scene, pack: Pack, found: Callable[[Finding], None]) -> It
     scene.at_head.load(ours_and_sound)
     ours_and_sound = [path for path in ours_and_sound if not scene.at_head.parsed(path).problems]
     for document in scene.at_head.documents(ours_and_sound):
-        yield Judged(document.raw.value, document.subject, document.raw)
+        yield Judged(document.raw.value, document.subject, document.raw, owner=document.owner)
     contents = {**head.read_many(set(paths) - set(ours_and_sound)), **extra}
     for path, data in sorted(contents.items()):
         reading = read(path, data, dialect="lenient")

@@ -140,6 +140,7 @@ def _problem(problem: PackProblem, repairing: bool, tally: _Tally) -> None:
 
 def _ask(scene: Scene, pack: Pack, judged: Sequence[Judged], repairing: bool, tally: _Tally) -> None:
     decisions = scene.decide(pack, [one.value for one in judged])
+    scene.decided(pack, judged, decisions)
     tally.inputs += len(judged)
     failures: Counter[tuple[str, str | None]] = Counter()
     said: set[tuple[str, str, str | None]] = set()
@@ -178,13 +179,20 @@ def _findings(pack: Pack, judged: Judged, decision: Decision) -> Iterator[Findin
             message=reason.message,
             location=judged.locate(reason.pointer),
             subject=judged.subject,
-            mode=reason.mode,
+            # Of a pack that does not enforce, an answer that is missing warns, as in NO_ANSWER.
+            mode=reason.mode if decision.disagreement is None or pack.mode == "enforce" else "warn",
             remedy=reason.remedy,
             owner=pack.owner,
+            hardens=reason.hardens,
             fix=_fix(judged, reason),
             # Without the place, repairing one object of a file would pay for breaking another.
-            discriminator=" ".join(filter(None, (judged.place, _pointer(reason), reason.message))),
+            discriminator=" ".join(filter(None, (judged.place, _pointer(reason), _what(pack, decision, reason)))),
         )
+
+
+def _what(pack: Pack, decision: Decision, reason: Reason) -> str:
+    """The message; where two engines disagree, what they disagree about, so that only this very input is as it was."""
+    return reason.message if decision.disagreement is None else f"{pack.name} {decision.input_digest}"
 
 
 def _pointer(reason: Reason) -> str:

@@ -1,14 +1,17 @@
-"""From findings to patched files: which fixes go together, and whether what they write can be trusted. Pure."""
+"""From findings to patched files: which fixes go together, and whether what they write can be trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import difflib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from gates.document_index import DOCUMENT_SUFFIXES
 from maestro.documents.edit import apply
 from maestro.documents.reading import Dialect
 from maestro.documents.second_reading import agreed
+from maestro.errors import ToolFailure, UsageError
 from maestro.findings import Edit, Finding
 
 
@@ -20,6 +23,28 @@ class Patch:
     before: str
     after: str
     repairs: int
+
+
+def unified(patch: Patch) -> Iterator[str]:
+    """A unified diff that `git apply` takes."""
+    before, after = patch.before.splitlines(keepends=True), patch.after.splitlines(keepends=True)
+    for line in difflib.unified_diff(before, after, f"a/{patch.path}", f"b/{patch.path}"):
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def write(target: Path, patch: Patch) -> None:
+    """Put the patched file in place of the other.
+
+    Raises:
+        UsageError: it is a link.
+        ToolFailure: it cannot be written.
+    """
+    if target.is_symlink():
+        raise UsageError(f"{patch.path} is a symbolic link; it is left alone")
+    try:
+        target.write_bytes(patch.after.encode("utf-8"))
+    except OSError as error:
+        raise ToolFailure(f"{patch.path} could not be written: {error.strerror}") from error
 
 
 def patches(

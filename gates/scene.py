@@ -18,9 +18,11 @@ from maestro.repository import Snapshot
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
+    from gates.pack_inputs import Judged
     from maestro.documents.json_value import Json
     from policy.decide import Decision
-    from policy.pack import Pack, Packs
+    from policy.pack import Files, Pack, Packs
+    from policy.parity.lock import Entry
 
 
 class CouldNotJudge(ToolFailure):
@@ -48,6 +50,17 @@ class ExtraInput:
 
 Decide = Callable[["Pack", Sequence["Json"]], "list[Decision]"]
 """``policy.decide.decide`` bound to the engine in use."""
+
+Prove = Callable[["Files", "Pack", "Sequence[Json]"], "Entry"]
+"""``policy.parity.proof.prove`` bound to both engines; raises ToolFailure where there are not two."""
+
+
+Decided = Callable[["Pack", Sequence["Judged"], Sequence["Decision"]], None]
+"""Told of every decision about the change itself; never of those about the target or the state after the merge."""
+
+
+def tell_nobody(_pack: Pack, _judged: Sequence[Judged], _decisions: Sequence[Decision]) -> None:
+    """Decisions that are not kept."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,14 @@ class Scene:
     extra_inputs: tuple[ExtraInput, ...] = ()
     only_packs: frozenset[str] | None = field(default=None)
     """Pack names to ask, when not all of them are wanted again."""
+    decided: Decided = tell_nobody
+    prove: Prove | None = None
+    """None where nothing is proved, only shown."""
+
+    @property
+    def lock_snapshot(self) -> Snapshot:
+        """Where ``policy/parity.lock`` is believed: never at the head, unless nothing decides before the merge."""
+        return self.change.head if self.change.preview else self.change.policy
 
     @property
     def today(self) -> dt.date:
@@ -107,6 +128,7 @@ class Scene:
             at_head=self.at_policy,
             at_base=self.at_policy,
             extra_inputs=(),
+            decided=tell_nobody,
         )
 
     def after_merge(self, only_packs: frozenset[str]) -> Scene | None:
@@ -120,4 +142,5 @@ class Scene:
             at_head=DocumentIndex(self.change.head, compile_patterns(self.head_settings.config.documents)),
             only_packs=only_packs,
             extra_inputs=(),
+            decided=tell_nobody,
         )

@@ -20,6 +20,10 @@ OF_THE_CHANGE_ITSELF = False
 MAXIMUM_DAYS = 180
 BREAK_GLASS_RULE = "mc.run/break_glass"
 """What `maestro receipts verify` objects to (``runner.ledger_check``) until a waiver of ``Run/<id>`` explains it."""
+UNCHECKED_MERGE_RULE = "mc.audit/unchecked_merge"
+"""What `maestro policy audit` finds (``runner.audit.judge``) until a waiver of ``Commit/<id>`` explains it."""
+EXPLANATIONS = frozenset({BREAK_GLASS_RULE, UNCHECKED_MERGE_RULE})
+"""Waived is what happened once: such a waiver keeps closed what it closed, also when its day is over."""
 
 UNKNOWN_RULE = Rule(
     "mc.waivers/unknown_rule", "A waiver names a rule that exists", "write the rule's id as the finding shows it"
@@ -73,7 +77,7 @@ def known_rules(scene: Scene) -> frozenset[str]:
     settings = [scene.settings]
     if not isinstance(scene.head_settings, MaestroError):
         settings.append(scene.head_settings)
-    return rule_ids(settings) | {BREAK_GLASS_RULE}
+    return rule_ids(settings) | EXPLANATIONS
 
 
 def rule_ids(settings: Iterable[Settings]) -> frozenset[str]:
@@ -109,7 +113,7 @@ def _dates(today: dt.date, waivers: Sequence[tuple[Document, Waiver]]) -> Iterat
     for document, waiver in waivers:
         until = waiver.spec.until
         location = document.locate(["spec", "until"])
-        if until < today and waiver.spec.rule != BREAK_GLASS_RULE:  # it keeps closed what it closed
+        if until < today and waiver.spec.rule not in EXPLANATIONS:
             yield EXPIRED.finding(f"this waiver ended on {until}", location, subject=document.subject)
         elif until > latest:
             yield TOO_LONG.finding(

@@ -39,12 +39,21 @@ COMMANDS = (
     Command("simulate", "policy.commands.simulate", "what policy would decide, without side effects"),
     Command("policy list", "policy.commands.list", "the packs: mode, owner, rules"),
     Command("policy test", "policy.commands.test", "the packs' fixtures and tests, and which rule bodies they reach"),
+    Command("policy bundle build", "policy.commands.bundle_build", "the packs of a revision as an OPA bundle"),
+    Command("policy bundle sign", "policy.commands.bundle_sign", "sign a bundle, for OPA and for auditors"),
+    Command("policy bundle verify", "policy.commands.bundle_verify", "whether a bundle may judge here, and why not"),
+    Command("policy bundle show", "policy.commands.bundle_show", "what a bundle says of itself"),
     Command("policy diff", "gates.commands.policy_diff", "what a change of packs would do to decisions"),
+    Command("policy parity", "policy.commands.parity", "which packs the embedded engine judges as conftest does"),
+    Command("policy stage", "gates.commands.policy_stage", "the next mode of a pack or rule, by evidence"),
+    Command("policy audit", "runner.commands.policy_audit", "whether anything went round policy"),
     Command("run", "gates.commands.run", "execute merged manifests and sign receipts"),
     Command(
         "drill kill", "runner.commands.drill_kill", "kill runs at random moments; count what was lost or ran twice"
     ),
     Command("drill burst", "runner.commands.drill_burst", "start many processes at once; print the clocks"),
+        "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
+    ),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
 )
 
@@ -71,7 +80,7 @@ commands:
 
 
 def _find(argv: list[str]) -> tuple[Command, list[str]] | None:
-    for words in (2, 1):
+    for words in (3, 2, 1):
         name = " ".join(argv[:words])
         for command in COMMANDS:
             if command.name == name and len(argv) >= words:
@@ -83,9 +92,11 @@ def _unknown(argv: list[str]) -> UsageError:
     import difflib
 
     near = difflib.get_close_matches(argv[0], [command.name for command in COMMANDS], 1)
-    family = [command.name for command in COMMANDS if command.name.startswith(argv[0] + " ")]
-    if family:
-        return UsageError(f"`maestro {argv[0]}` needs one of: " + ", ".join(name.split()[1] for name in family))
+    for words in range(min(2, len(argv)), 0, -1):
+        above = " ".join(argv[:words])
+        family = [command.name.split()[words] for command in COMMANDS if command.name.startswith(above + " ")]
+        if family:
+            return UsageError(f"`maestro {above}` needs one of: " + ", ".join(dict.fromkeys(family)))
     hint = f"did you mean `maestro {near[0]}`? " if near else ""
     return UsageError(f"there is no command {argv[0]!r}", remedy=hint + "`maestro --help` lists them")
 

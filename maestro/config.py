@@ -14,7 +14,6 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
@@ -23,14 +22,15 @@ from maestro import __version__
 from maestro.documents import rules
 from maestro.documents.fields import Line, Omittable, Owner, StrictModel
 from maestro.documents.flag import FlagType
-from maestro.documents.locating import problem_of
 from maestro.documents.pointer import dotted
 from maestro.documents.problem import Problem
-from maestro.documents.reading import RawDocument, read
-from maestro.documents.refusal import Refusal, refusals
+from maestro.documents.reading import RawDocument
+from maestro.documents.refusal import Refusal
+from maestro.documents.settings import Shape, read_settings, schema_of, unusable
 from maestro.documents.show import show
-from maestro.errors import UsageError
-from maestro.findings import Location, Mode
+from maestro.findings import Mode
+from maestro.ledger import address
+from maestro.ledger.address import ORIGIN, Address
 from maestro.patterns import PatternError, check
 
 CONFIG_PATH = "maestro.yaml"
@@ -82,6 +82,14 @@ Time = Annotated[
     BeforeValidator(_time),
     WithJsonSchema({"type": "string", "pattern": f"^{_TIME.pattern}$", "errorMessage": _TIME_WORDS}),
 ]
+Certificate = Annotated[
+    str,
+    Field(
+        pattern=r"^\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*$",
+        max_length=20_000,
+        json_schema_extra={"errorMessage": "must be a certificate in PEM, from -----BEGIN CERTIFICATE----- on"},
+    ),
+]
 Namespace = Annotated[
     str,
     Field(
@@ -128,10 +136,49 @@ PackReference = Annotated[
 ]
 
 
-class Ledger(StrictModel):
-    """Where evidence is kept."""
+def _store(value: str) -> str:
+    if "://" not in value:
+        return _path(value)
+    try:
+        address.parse(value)
+    except ValueError as error:
+        raise PydanticCustomError("bad_value", "{words}", {"words": str(error)}) from error
+    return value
 
-    store: RepositoryPath = Field(default=".maestro/ledger", description="A folder of the repository")
+
+LEDGER_FOLDER = ".maestro/ledger"
+"""Where the ledger is kept, and where a run works that keeps it elsewhere."""
+
+
+class Ledger(StrictModel):
+    """Where evidence is kept, and who says when."""
+
+    store: Annotated[str, AfterValidator(_store), Field(min_length=1, max_length=1000)] = Field(
+        default=LEDGER_FOLDER,
+        description="A folder of the repository, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, git+https://…, git+ssh://…",
+    )
+    origin: Omittable[
+        Annotated[
+            str,
+            Field(
+                pattern=f"^{ORIGIN.pattern}$",
+                json_schema_extra={"errorMessage": "must be a name like example.com/ledger, without spaces"},
+            ),
+        ]
+    ] = Field(default=None, description="The name of the ledger's log (default: made up when the log is started)")
+    timestamp_authorities: Annotated[tuple[Certificate, ...], Field(strict=False)] = Field(
+        default=(), description="Root certificates (PEM) of authorities whose timestamps on checkpoints are believed"
+    )
+
+    @property
+    def address(self) -> Address:
+        """The store, parsed."""
+        return address.parse(self.store)
+
+    @property
+    def folder(self) -> str:
+        """The folder of the repository in which runs work: the store, where that is one."""
+        return self.store if self.address.kind == "folder" else LEDGER_FOLDER
 
 
 TtlDays = Annotated[int, Field(ge=1, le=3650)]
@@ -165,8 +212,29 @@ class TrustedKey(StrictModel):
     valid_until: Omittable[Time] = Field(default=None, description="Signatures from then on are not believed")
     revoked_at: Omittable[Time] = Field(
         default=None,
-        description="The key may have leaked: no signature of it is believed any more, of whatever date. "
-        "To retire a key without harm use valid_until",
+        description="The key may have leaked: its signatures are believed only where a checkpoint known from elsewhere "
+        "proves that they are older. To retire a key without harm use valid_until",
+    )
+
+
+class SignedBundle(StrictModel):
+    """Packs that were built and signed elsewhere, and what must hold for them to judge here."""
+
+    path: RepositoryPath = Field(description="The bundle's file")
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9][a-z0-9_-]*$",
+            max_length=100,
+            json_schema_extra={"errorMessage": "must be lower-case letters, digits, - and _"},
+        ),
+    ] = Field(default="policy", description="What the bundle calls itself")
+    minimum_revision: Omittable[Annotated[int, Field(ge=1, le=2**53 - 1)]] = Field(
+        default=None, description="No lower revision is loaded, whatever was seen before"
+    )
+    maximum_age_days: int = Field(default=180, ge=1, le=3650, description="How far ahead its expiry may lie")
+    keys: Annotated[tuple[TrustedKey, ...], Field(strict=False, min_length=1)] = Field(
+        description="Keys whose signature on this bundle is believed; those of `keys` sign no bundles"
     )
 
 
@@ -199,6 +267,9 @@ class Config(StrictModel):
     packs: Annotated[tuple[PackReference, ...], Field(strict=False)] = Field(
         default=("policy/packs/*",), description="Folders of Rego packs"
     )
+    bundles: Annotated[tuple[SignedBundle, ...], Field(strict=False)] = Field(
+        default=(), description="Signed bundles whose packs judge here as well"
+    )
     existing: Literal["warn", "block"] = Field(
         default="warn", description="Whether findings that the target branch already has block"
     )
@@ -217,67 +288,51 @@ class Config(StrictModel):
     break_glass: BreakGlass | None = Field(default=None, description="null: never")
 
 
-def load_config(path: str, data: bytes) -> Config:
-    """The settings in ``data``.
+def load_config(path: str, data: bytes, *, of_the_past: bool = False) -> Config:
+    """The settings in ``data``; with ``of_the_past`` whichever version of the tool they were written for.
 
     Raises:
         UsageError: everything wrong with it, each with its line and column; or this tool is not one of ``requires``.
     """
-    config = read_config(path, data)
+    config = read_config(path, data, of_the_past=of_the_past)
     if isinstance(config, Config):
         return config
-    first, *others = config
-    lines = [f"\n  {_where(problem.location)}: {problem.message}" for problem in others]
-    remedy = first.remedy or first.rule.remedy
-    raise UsageError(first.message + "".join(lines), where=_where(first.location), remedy=remedy)
+    raise unusable(config)
 
 
 def config_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of maestro.yaml."""
-    from maestro.documents.schema import DIALECT, ExactSchema
-
-    return {"$schema": DIALECT, **Config.model_json_schema(by_alias=True, schema_generator=ExactSchema)}
+    return schema_of(Config)
 
 
-def _where(location: Location) -> str:
-    return f"{location.path}:{location.line}:{location.column}"
-
-
-def read_config(path: str, data: bytes) -> Config | tuple[Problem, ...]:
+def read_config(path: str, data: bytes, *, of_the_past: bool = False) -> Config | tuple[Problem, ...]:
     """The settings, or everything that is wrong with them. Never raises for content."""
-    reading = read(path, data, dialect="strict")
-    blocking = tuple(problem for problem in reading.problems if problem.rule.mode == "enforce")
-    if not reading.documents:
-        return blocking or (Problem(rules.EMPTY, f"{path} holds no settings", Location(path), remedy=_SMALLEST),)
-    raw = reading.documents[0]
-    if len(reading.documents) > 1:
-        message = "settings are one YAML document, but here a second one begins"
-        return (*blocking, Problem(rules.SYNTAX, message, reading.documents[1].start, remedy="remove the `---`"))
-    if not isinstance(raw.value, dict):
-        message = f"settings are a mapping, but this is {show(raw.value)}"
-        return (*blocking, Problem(rules.WRONG_TYPE, message, raw.start, remedy=_SMALLEST))
-    outside = _other_version(raw, raw.value)
-    if outside is not None:
-        # Another version may know keys that this one does not: nothing else would be worth reading.
-        return (outside,)
-    try:
-        config = Config.model_validate(raw.value)
-    except ValidationError as error:
-        schema = config_schema()
-        found = [problem_of(raw, refusal, schema) for refusal in refusals(error, raw.value, schema)]
-    else:
-        found = [problem_of(raw, refusal, {}) for refusal in _relations(config)]
-    problems = sorted((*blocking, *found), key=lambda problem: (problem.location.line, problem.location.column))
-    return tuple(problems) if problems else config
+    # Another version may know keys that this one does not: nothing else would be worth reading.
+    shape = Shape(config_schema, _SMALLEST) if of_the_past else Shape(config_schema, _SMALLEST, _other_version)
+    return read_settings(path, data, Config, shape, _relations)
 
 
 _SMALLEST = "the smallest is one line: `apiVersion: maestro-conductor/v1`"
 
 
 def _relations(config: Config) -> Iterator[Refusal]:
+    yield from _keys(config.keys, ("keys",))
+    for field in ("name", "path"):
+        met: set[str] = set()
+        for index, bundle in enumerate(config.bundles):
+            steps = ("bundles", index, field)
+            value = getattr(bundle, field)
+            if value in met:
+                yield Refusal(rules.BAD_VALUE, f"{dotted(steps)} is also the {field} of a bundle before it", steps)
+            met.add(value)
+    for index, bundle in enumerate(config.bundles):
+        yield from _keys(bundle.keys, ("bundles", index, "keys"))
+
+
+def _keys(keys: tuple[TrustedKey, ...], above: tuple[str | int, ...]) -> Iterator[Refusal]:
     ids: set[str] = set()
-    for index, key in enumerate(config.keys):
-        steps = ("keys", index)
+    for index, key in enumerate(keys):
+        steps = (*above, index)
         if key.id in ids:
             yield Refusal(
                 rules.BAD_VALUE, f"{dotted((*steps, 'id'))} is also the id of a key before it", (*steps, "id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,6 +17,19 @@ MILDNESS: dict[Mode, int] = {"enforce": 0, "warn": 1, "shadow": 2}
 def milder(one: Mode, other: Mode) -> Mode:
     """The milder of two modes (shadow is milder than warn, warn than enforce)."""
     return one if MILDNESS[one] >= MILDNESS[other] else other
+
+
+def one_step_milder(mode: Mode) -> Mode:
+    """What ``mode`` is staged from: warn for enforce, shadow for warn."""
+    return "warn" if mode == "enforce" else "shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class Hardening:
+    """A stricter mode that is announced: ``mode`` holds from the beginning of the day ``on``, UTC."""
+
+    on: dt.date
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,8 @@ class Finding:
     existing: bool = False
     waived_by: str | None = None
     fingerprint: str = ""
+    hardens: Hardening | None = None
+    """When its rule will have a stricter mode, where that is announced. No part of the fingerprint."""
 
     @property
     def blocks(self) -> bool:

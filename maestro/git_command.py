@@ -32,6 +32,17 @@ _KEPT = (
 )
 """What git gets of our environment. Not GIT_DIR and its kin: a hook or a rebase sets them for another repository."""
 
+_OF_REMOTES = (
+    "SSH_AUTH_SOCK",
+    "GIT_SSH_COMMAND",
+    "GIT_SSL_CAINFO",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+)
+"""What it gets besides where it may reach a remote."""
+
 _HARDENED = {
     "LC_ALL": "C",
     "GIT_ALLOW_PROTOCOL": "none",  # wins over any protocol.* in the repository's configuration; holds for every git
@@ -63,8 +74,14 @@ _OPTIONS = (
 class Git:
     """The git program, bound to a folder and to a hardened environment."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, protocol: str | None = None) -> None:
         """Find git.
+
+        Args:
+            folder: where it works.
+            environ: what it gets some of.
+            protocol: the one by which it may reach a remote (``https``, ``ssh``, ``file``), with what that one needs to
+                know who we are; none where None. Only for a folder whose configuration is ours.
 
         Raises:
             ProcessMissing: it is not on PATH.
@@ -82,6 +99,9 @@ class Git:
             )
         self.folder = folder
         self.env = {name: environ[name] for name in _KEPT if name in environ} | _HARDENED
+        if protocol is not None:
+            self.env |= {name: environ[name] for name in _OF_REMOTES if name in environ}
+            self.env["GIT_ALLOW_PROTOCOL"] = protocol
         self._program = str(program)
 
     def argv(self, *arguments: str) -> list[str]:

@@ -11,6 +11,7 @@ from types import TracebackType
 from maestro.errors import ToolFailure, UsageError
 from maestro.git_command import OLDEST_GIT, Git, explain
 from maestro.git_objects import ObjectReader, object_id, parse_tree, without_name
+from maestro.history import History, Merged
 from maestro.snapshot import NOTHING, Change, Entry, Snapshot, compare, diff_digest
 
 __all__ = ["NOTHING", "Change", "Entry", "Repository", "Snapshot", "compare", "diff_digest"]
@@ -173,11 +174,48 @@ class Repository:
         output = self.git.output("rev-list", "--end-of-options", head, *excluded)
         return tuple(output.decode("ascii").split())
 
+    def history(self, tip: str) -> History:
+        """Everything that was merged into a branch whose tip this commit is; two git processes, however long it is.
+
+        Raises:
+            UsageError: the clone is shallow, so what came before is not here.
+        """
+        if self.shallow:
+            raise UsageError(
+                "this shallow clone does not hold the whole history",
+                remedy="fetch it: git fetch --unshallow (actions/checkout: `fetch-depth: 0`)",
+            )
+        output = self.git.output("rev-list", "--parents", "--end-of-options", tip)
+        parents = {row[0]: tuple(row[1:]) for row in (line.split() for line in output.decode("ascii").splitlines())}
+        line = [tip]
+        while parents[line[-1]]:
+            line.append(parents[line[-1]][0])
+        found = self.objects.read(line)
+        commits = []
+        for oid in reversed(line):
+            answer = found[oid]
+            if answer is None:
+                raise self.objects.missing([oid])
+            commits.append(_merged(oid, answer[2]))
+        return History(tuple(commits), parents)
+
+    def first_with(self, tip: str, path: str) -> str | None:
+        """The oldest commit on the line of first parents that has a file of this name, or None."""
+        output = self.git.output("rev-list", "--first-parent", "--reverse", "--end-of-options", tip, "--", path)
+        return next(iter(output.decode("ascii").split()), None)
+
     def current_branch(self) -> str | None:
         """The short name of the branch that is checked out, or None when HEAD is detached."""
         done = self.git.run("symbolic-ref", "--quiet", "HEAD")
         name = done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
         return name.removeprefix("refs/heads/") if done.returncode == 0 else None
+
+    def tags(self, prefix: str) -> dict[str, str]:
+        """The tags below ``prefix`` (``release/``): the rest of the name to the commit."""
+        output = self.git.output("for-each-ref", "--format=%(refname)", f"refs/tags/{prefix}")
+        refs = output.decode("utf-8", "surrogateescape").splitlines()
+        found = {ref.removeprefix(f"refs/tags/{prefix}"): self.find(ref) for ref in refs}
+        return {name: commit for name, commit in found.items() if commit is not None}
 
     def default_branch_rev(self, configured: str | None) -> str | None:
         """The branch that changes are merged into: what origin/HEAD points to, else origin/<configured>, else the
@@ -282,6 +320,14 @@ class Repository:
             if answer[1] != "tree":
                 raise ToolFailure(f"object {oid} is a {answer[1]} where a folder should be", remedy="see `git fsck`")
             self._trees[prefix, oid] = _Tree(prefix, answer[2], _HASH_BYTES[self.object_format])
+
+
+def _merged(oid: str, content: bytes) -> Merged:
+    head = content.partition(b"\n\n")[0].split(b"\n")
+    tree = next(line[5:].decode("ascii") for line in head if line.startswith(b"tree "))
+    committer = next((line for line in head if line.startswith(b"committer ")), b"")
+    seconds = committer.rpartition(b"> ")[2].split(b" ")[0]
+    return Merged(oid, tree, int(seconds) if seconds.isdigit() else 0)
 
 
 class _Tree:

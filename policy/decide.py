@@ -7,17 +7,21 @@ no set) is an error here: a pack that meant to deny must not be taken for one th
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from maestro import canonical_json
-from maestro.findings import Mode
-from policy.engines.engine import UNDEFINED, Answer, Broken, BrokenKind, Engine
+from maestro.findings import Hardening, Mode
+from policy.engines.engine import UNDEFINED, Answer, Broken, BrokenKind, Disagreement, Engine
 from policy.pack import Pack, PackRule
+from policy.pack_rules import ENGINES_DISAGREE
 
 _RULE_MEMBER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
+_LONGEST = 500
+"""Characters of an answer or input in a message; the report in JSON has all of it."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Reason:
     remedy: str | None = None
     pointer: tuple[str | int, ...] | None = None
     fix: Any = None
+    hardens: Hardening | None = None
+    """When this will weigh more, where that is announced."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,15 @@ class Decision:
     remedy: str | None = None
     passes: int = 0
     excepted: tuple[str, ...] = ()
+    disagreement: Disagreement | None = None
+    """Two engines were asked and answered differently: a deny of its own kind, told by a reason."""
+
+    @property
+    def no_answer(self) -> str | None:
+        """Why there is nothing to go by, or None: an error, or answers that contradict each other."""
+        if self.disagreement is not None:
+            return self.reasons[0].message
+        return self.error
 
 
 def decide(pack: Pack, inputs: Sequence[Any], engine: Engine) -> list[Decision]:
@@ -86,7 +101,11 @@ def _decision(pack: Pack, value: Any, answer: Answer, engine: str) -> Decision: 
     except ValueError as error:
         digest = ""
         outcome.errors.append(f"the input is not JSON: {error}")
-    if isinstance(answer, Broken):
+    disagreement = None
+    if isinstance(answer, Broken) and answer.seen is not None:
+        disagreement = answer.seen
+        outcome.reasons.append(_disagree(answer, answer.seen))
+    elif isinstance(answer, Broken):
         outcome.errors.append(answer.message)
         remedy = answer.remedy
     else:
@@ -107,7 +126,20 @@ def _decision(pack: Pack, value: Any, answer: Answer, engine: str) -> Decision: 
         remedy=remedy,
         passes=outcome.passes,
         excepted=tuple(outcome.excepted),
+        disagreement=disagreement,
     )
+
+
+def _disagree(answer: Broken, seen: Disagreement) -> Reason:
+    """A deny whatever the pack's mode: nobody knows what the pack says."""
+    said = "; ".join(f"{engine}: {_short(value)}" for engine, value in seen.answers.items())
+    message = f"{answer.message} ({said}); the smallest input that shows it: {_short(seen.smallest)}"
+    return Reason(ENGINES_DISAGREE.id, "enforce", message, answer.remedy)
+
+
+def _short(value: Any) -> str:  # noqa: ANN401
+    text = json.dumps(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _read(pack: Pack, judged: Any, values: dict[str, Any], outcome: _Outcome) -> None:  # noqa: ANN401
@@ -155,8 +187,9 @@ def _read_rule(pack: Pack, rule: PackRule, judged: Any, value: Any, outcome: _Ou
     if not isinstance(value, list):
         outcome.errors.append(f"{pack.name}.{rule.name} is {_kind(value)}, not a set of results")
         return
+    weight = pack.mode_of(rule), pack.hardening_of(rule)
     for item in value:
-        reason = _reason(pack, rule.suffix, pack.mode_of(rule), judged, item, outcome)
+        reason = _reason(pack, rule.suffix, weight, judged, item, outcome)
         if reason is not None:
             outcome.reasons.append(reason)
 
@@ -164,7 +197,7 @@ def _read_rule(pack: Pack, rule: PackRule, judged: Any, value: Any, outcome: _Ou
 def _reason(
     pack: Pack,
     suffix: str,
-    mode: Mode,
+    weight: tuple[Mode, Hardening | None],
     judged: Any,  # noqa: ANN401
     item: Any,  # noqa: ANN401
     outcome: _Outcome,
@@ -188,7 +221,8 @@ def _reason(
     if pointer is None and result.get("path") is not None and not pack.conftest_style:
         outcome.errors.append(f'{where} gave a result whose "path" is neither keys nor a JSON pointer')
     remedy = result.get("remedy")
-    return Reason(where, mode, message, remedy if isinstance(remedy, str) else None, pointer, result.get("fix"))
+    remedy = remedy if isinstance(remedy, str) else None
+    return Reason(where, weight[0], message, remedy, pointer, result.get("fix"), weight[1])
 
 
 def _pointer(path: Any, judged: Any) -> tuple[str | int, ...] | None:  # noqa: ANN401
@@ -222,7 +256,8 @@ def _read_decision(pack: Pack, judged: Any, value: Any, outcome: _Outcome) -> No
     """
     rule = f"{pack.name}/decision"
     if value is UNDEFINED:
-        outcome.reasons.append(Reason(rule, pack.mode, "no decision: no rule of the pack covers this request"))
+        silent = "no decision: no rule of the pack covers this request"
+        outcome.reasons.append(Reason(rule, pack.mode, silent, hardens=pack.hardens))
         return
     outcome.value = value
     if not isinstance(value, dict) or not isinstance(value.get("allow"), bool):
@@ -237,9 +272,9 @@ def _read_decision(pack: Pack, judged: Any, value: Any, outcome: _Outcome) -> No
         items.insert(0, {"msg": message, "rule": name, "remedy": value.get("remedy"), "path": value.get("path")})
     elif name is not None or message is not None:
         items.insert(0, name if message is None else message)
-    found = [_reason(pack, "decision", pack.mode, judged, item, outcome) for item in items]
+    found = [_reason(pack, "decision", (pack.mode, pack.hardens), judged, item, outcome) for item in items]
     reasons = [reason for reason in found if reason is not None]
-    outcome.reasons += reasons or [Reason(rule, pack.mode, "denied; the pack gives no reason")]
+    outcome.reasons += reasons or [Reason(rule, pack.mode, "denied; the pack gives no reason", hardens=pack.hardens)]
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401

@@ -246,6 +246,8 @@ def _judged(pack: Pack, fixture: Fixture, rules: Decision, decision: Decision) -
     for one in (rules, decision):
         if one.error is not None:
             return Judged(fixture, (), _with_paths(pack, one.error), one.error_kind, one.remedy)
+        if one.disagreement is not None:
+            return Judged(fixture, (f"! {one.no_answer}",))
     differences = []
     for kind, wanted, mode in (("deny", fixture.deny, "enforce"), ("warn", fixture.warn, "warn")):
         said: dict[str, list[str]] = {}

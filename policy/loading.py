@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from maestro import canonical_json
 from maestro.config import Config, PackEntry
@@ -17,28 +19,32 @@ from maestro.patterns import PatternError, check, matches
 from policy import pack_rules
 from policy.engines.engine import RegoVersion
 from policy.metadata import Annotation, read_blocks
-from policy.pack import Files, InputKind, Pack, PackProblem, PackRule, Packs, RuleKind
+from policy.pack import Admission, Door, Files, InputKind, Pack, PackProblem, PackRule, Packs, RuleKind
 from policy.pack_data import merge
 from policy.rego_text import Head, Text, heads, read_text
+
+if TYPE_CHECKING:
+    from policy.bundle.last_seen import Seen
 
 CONFIG_PATH = "maestro.yaml"
 _RULE_NAME = re.compile(r"(deny|violation|warn)((?:_[a-zA-Z0-9]+)*)\Z")
 _LIKE_A_RULE = re.compile(r"(deny|violation|warn)_")
 _ENDINGS = (".yaml", ".yml", ".json")
 """Of the files that are judged."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WILDCARD = re.compile(r"[*?\[]")
 _REGULAR = ("100644", "100755")
 _INPUTS: tuple[str, ...] = get_args(InputKind)
 
 
-def load(snapshot: Files, config: Config) -> Packs:
+def load(snapshot: Files, config: Config, door: Door | None) -> Packs:
     """See ``policy.pack.load_packs``."""
     packs: list[Pack] = []
     problems: list[PackProblem] = []
     modules = _module_paths(snapshot)
     for item in config.packs:
         entry = PackEntry(path=item) if isinstance(item, str) else item
-        folders = _folders(entry.path, modules)
+        folders = folders_of(entry.path, modules)
         # Somebody who wrote no `packs` promised none; a folder that was named must be there.
         if not folders and "packs" in config.model_fields_set:
             problems.append(_nothing_there(entry.path))
@@ -48,7 +54,22 @@ def load(snapshot: Files, config: Config) -> Packs:
             problems += loader.problems
             if pack is not None:
                 packs.append(pack)
-    return _one_pack_per_namespace(packs, problems)
+    bundles = []
+    for admission in _admissions(snapshot, config, door):
+        packs += admission.packs
+        problems += admission.problems
+        bundles += [admission.bundle] if admission.bundle is not None else []
+    return _one_pack_per_namespace(packs, problems, tuple(bundles))
+
+
+def _admissions(snapshot: Files, config: Config, door: Door | None) -> Iterable[Admission]:
+    if door is not None:
+        return door.admit(snapshot, config)
+    message = "a signed bundle is not read here"
+    return [
+        Admission((), (PackProblem(pack_rules.BUNDLE, message, Location(row.path), row.path),), None)
+        for row in config.bundles
+    ]
 
 
 def _module_paths(snapshot: Files) -> list[str]:
@@ -61,14 +82,17 @@ def _module_paths(snapshot: Files) -> list[str]:
     )
 
 
-def _folders(pattern: str, modules: list[str]) -> dict[str, list[str]]:
+def folders_of(pattern: str, modules: list[str]) -> dict[str, list[str]]:
     """The pack folders that an entry names, each with its modules. A folder inside a named one is a part of it."""
     pattern = pattern.removeprefix("./").rstrip("/")
     out: dict[str, list[str]] = {}
+    if not _WILDCARD.search(pattern):
+        inside = [path for path in modules if path.startswith(pattern + "/")]
+        return {pattern: inside} if inside else {}
     for path in modules:
         parents = [str(parent) for parent in PurePosixPath(path).parents][::-1]
         for folder in parents:
-            if folder == pattern or (_WILDCARD.search(pattern) and matches(pattern, folder)):
+            if folder == pattern or matches(pattern, folder):
                 out.setdefault(folder, []).append(path)
                 break
     return out
@@ -83,7 +107,9 @@ def _nothing_there(pattern: str) -> PackProblem:
     )
 
 
-def _one_pack_per_namespace(packs: list[Pack], problems: list[PackProblem]) -> Packs:
+def _one_pack_per_namespace(
+    packs: list[Pack], problems: list[PackProblem], bundles: tuple[tuple[str, Seen], ...]
+) -> Packs:
     by_name: dict[str, list[Pack]] = {}
     for pack in packs:
         by_name.setdefault(pack.name, []).append(pack)
@@ -91,7 +117,7 @@ def _one_pack_per_namespace(packs: list[Pack], problems: list[PackProblem]) -> P
         for other in several[1:]:
             message = f"the name {name} is that of {several[0].path} as well as of {other.path}"
             problems.append(PackProblem(pack_rules.SAME_NAMESPACE, message, other.location, other.path))
-    return Packs(tuple(several[0] for several in by_name.values() if len(several) == 1), tuple(problems))
+    return Packs(tuple(several[0] for several in by_name.values() if len(several) == 1), tuple(problems), bundles)
 
 
 @dataclass
@@ -115,6 +141,8 @@ class _Loader:
     entry: PackEntry
     snapshot: Files
     problems: list[PackProblem] = field(default_factory=list)
+    _texts: dict[str, Text] = field(default_factory=dict)
+    """Modules that were scanned for their syntax's version already."""
 
     def load(self) -> Pack | None:
         v1 = self._rego_version() == "v1"
@@ -151,6 +179,7 @@ class _Loader:
             package=namespace if self.entry.name else None,
             path=self.folder,
             mode=settings.mode,
+            effective_on=settings.effective_on,
             owner=settings.owner,
             input=settings.input,
             match=settings.match,
@@ -175,8 +204,8 @@ class _Loader:
         module may say so, and METADATA reads the same in both."""
         if self.entry.rego_version:
             return self.entry.rego_version
-        for source in self.snapshot.read_many(self._regular()).values():
-            text = read_text(source.decode("utf-8", "replace"))
+        for path, source in self.snapshot.read_many(self._regular()).items():
+            text = self._texts[path] = read_text(source.decode("utf-8", "replace"))
             found, _ = read_blocks("", text, [])
             if any(block.on_package and block.custom.get("rego") == "v0" for block in found):
                 return "v0"
@@ -207,7 +236,7 @@ class _Loader:
                 self._problem(pack_rules.UNREADABLE, "the module holds a NUL byte", Location(path, line))
                 sound = False
                 continue
-            text = read_text(decoded)
+            text = self._texts.get(path) or read_text(decoded)
             found = heads(text, v1=v1)
             blocks, complaints = read_blocks(path, text, found)
             for complaint in complaints:
@@ -277,7 +306,7 @@ class _Loader:
                     continue
                 title = title or block.title
                 for key, value in block.custom.items():
-                    where = Location(module.path, block.line)
+                    where = block.place(key)
                     if key in given and given[key][0] != value:
                         message = f"custom.{key} is {given[key][0]!r} in {given[key][1].path} and {value!r} here"
                         self._problem(pack_rules.CONTRADICTION, message, where)
@@ -307,8 +336,10 @@ class _Loader:
                 given[key] = (value, given[key][1])
         # As conftest does by default: policies written for it give what it gives.
         builtin_errors = ("undefined", "strict") if entry.namespace else ("strict", "undefined")
+        mode = cast("Mode", self._one_of(given, "mode", ("enforce", "warn", "shadow"), pack_rules.MODE))
         return _Settings(
-            mode=cast("Mode", self._one_of(given, "mode", ("enforce", "warn", "shadow"), pack_rules.MODE)),
+            mode=mode,
+            effective_on=self._day(*given["effective_on"], mode) if "effective_on" in given else None,
             owner=self._text(given, "owner"),
             input=cast(InputKind, self._one_of(given, "input", ("document", *_INPUTS), pack_rules.METADATA)),
             match=self._patterns(given),
@@ -331,6 +362,21 @@ class _Loader:
         words = ", ".join(dict.fromkeys(allowed))
         self._problem(rule, f"{key} {value!r} is none of {words}", where)
         return allowed[0]
+
+    def _day(self, value: Any, where: Location, mode: Mode) -> dt.date | None:  # noqa: ANN401
+        """The day from which on ``mode`` holds. None when it is no day: the mode then holds at once."""
+        day = None
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            with suppress(ValueError):
+                day = dt.date.fromisoformat(value)
+        if day is None:
+            message = f"effective_on is {value!r}: a day of the calendar is wanted, in quotes or not, like 2027-01-15"
+            self._problem(pack_rules.EFFECTIVE_ON, message, where)
+        elif mode == "shadow":
+            message = "effective_on has nothing to harden: the mode from that day on is shadow, and no mode is milder"
+            self._problem(pack_rules.EFFECTIVE_ON, message, where)
+            return None
+        return day
 
     def _text(self, given: Mapping[str, tuple[Any, Location]], key: str) -> str | None:
         if key not in given:
@@ -400,8 +446,8 @@ class _Loader:
         shown = next((item for item in found if not item[1].default), found[0])
         modes: list[Mode | None] = []
         whole: Mode | None = None
-        for module, _head, block in found:
-            mode = self._rule_mode(name, kind, block, module, pack_mode)
+        for _module, _head, block in found:
+            mode = self._rule_mode(name, kind, block, pack_mode)
             if block is not None and block.scope == "document":
                 whole = mode or whole
             if not _head.default or len(found) == 1:
@@ -411,6 +457,9 @@ class _Loader:
         if given and len(given) == len(modes):
             by_strictness: list[Mode] = sorted(given, key=MILDNESS.__getitem__)
             strictest = by_strictness[0]
+        mode = whole or strictest
+        limit = self._limit(kind, pack_mode)
+        effective_on = self._rule_day(name, found, mode or limit)
         blocks = [block for _module, _head, block in found if block is not None]
         custom: dict[str, Any] = {}
         for block in blocks:
@@ -419,29 +468,47 @@ class _Loader:
             name=name,
             kind=cast(RuleKind, kind),
             suffix=suffix or name,
-            mode=whole or strictest,
+            mode=limit if mode is None and effective_on is not None else mode,
+            effective_on=effective_on,
             title=next((block.title for block in blocks if block.title), None),
             location=Location(shown[0].path, shown[1].line, shown[1].column),
             custom=custom,
         )
 
-    def _rule_mode(
-        self, name: str, kind: str, block: Annotation | None, module: _Module, pack_mode: Mode
-    ) -> Mode | None:
+    def _rule_mode(self, name: str, kind: str, block: Annotation | None, pack_mode: Mode) -> Mode | None:
         if block is None or "mode" not in block.custom:
             return None
         mode = block.custom["mode"]
-        where = Location(module.path, block.line)
+        where = block.place("mode")
         if not isinstance(mode, str) or mode not in MILDNESS:
             self._problem(pack_rules.MODE, f"the mode {mode!r} of {name} is none of enforce, warn, shadow", where)
             return None
         chosen: Mode = mode
-        limit: Mode = "warn" if kind == "warn" and pack_mode == "enforce" else pack_mode
+        limit = self._limit(kind, pack_mode)
         if _stricter(chosen, limit):
             why = "a warn rule never blocks" if kind == "warn" else f"its pack is {pack_mode}"
             self._problem(pack_rules.MODE, f"{name} is {chosen}, but {why}: a rule is at most milder", where)
             return None
         return chosen
+
+    def _limit(self, kind: str, pack_mode: Mode) -> Mode:
+        """The strictest mode that a rule can have."""
+        return "warn" if kind == "warn" and pack_mode == "enforce" else pack_mode
+
+    def _rule_day(self, name: str, found: list[tuple[_Module, Head, Annotation | None]], mode: Mode) -> dt.date | None:
+        """The day that the rule's blocks give. Its bodies harden together, or none of them is put off."""
+        given = [block for _module, _head, block in found if block is not None and "effective_on" in block.custom]
+        if not given:
+            return None
+        days = [self._day(block.custom["effective_on"], block.place("effective_on"), mode) for block in given]
+        bodies = [block for _module, head, block in found if not head.default or len(found) == 1]
+        complete = any(block.scope == "document" for block in given) or all(block in given for block in bodies)
+        if not complete or len(set(days)) > 1:
+            message = f"{name} has several bodies, and not one effective_on for all of them: so nothing is put off"
+            remedy = "write the same day at each body, or once in a block with `scope: document`"
+            self._problem(pack_rules.EFFECTIVE_ON, message, given[0].place("effective_on"), remedy)
+            return None
+        return days[0]
 
     def _plain_deny(self, own: list[_Module]) -> None:
         for name in ("deny", "violation"):
@@ -514,6 +581,7 @@ _A_SHAPE = {"object": "an object", "reference": "the first part of a longer name
 @dataclass(frozen=True)
 class _Settings:
     mode: Mode
+    effective_on: dt.date | None
     owner: str | None
     input: InputKind
     match: tuple[str, ...]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from maestro.findings import Location, Mode, Rule, milder
+from maestro.findings import Hardening, Location, Mode, Rule, milder, one_step_milder
 from policy.engines.engine import Program, RegoVersion
 
 if TYPE_CHECKING:
     from maestro.config import Config
+    from policy.bundle.last_seen import Seen
 
 InputKind = Literal["document", "flag-change", "manifest-change", "placement-request"]
 RuleKind = Literal["deny", "warn", "violation"]
@@ -30,6 +32,9 @@ class PackRule:
     title: str | None
     location: Location
     custom: Mapping[str, Any] = field(default_factory=dict)
+    effective_on: dt.date | None = None
+    """As ``Pack.effective_on``, for this rule alone."""
+    hardens: Hardening | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,28 @@ class Pack:
     new: bool = False
     package: str | None = None
     """The Rego package that is asked, where it is not ``name``."""
+    bundle: str | None = None
+    """The signed bundle's file that it came in."""
+    effective_on: dt.date | None = None
+    """The day (UTC) from whose beginning on it has the mode that is written; before it, one step milder."""
+    hardens: Hardening | None = None
+    """What is still to come, seen from the day that ``on`` was asked for."""
+
+    def on(self, day: dt.date) -> Pack:
+        """The pack as it judges on ``day``. As loaded, it has the modes that are written, whatever the day: who does
+        not ask is stricter, never milder."""
+        mode, hardens = _in_force(self.mode, self.hardens, self.effective_on, day)
+        rules = tuple(_rule_on(rule, day) for rule in self.rules)
+        return replace(self, mode=mode, hardens=hardens, rules=rules)
+
+    def hardening_of(self, rule: PackRule) -> Hardening | None:
+        """When a result of ``rule`` will weigh more than it does, and how much."""
+        announced = [one for one in (self.hardens, rule.hardens) if one is not None]
+        for day in sorted(one.on for one in announced):
+            mode = self.on(day).mode_of(_rule_on(rule, day))
+            if mode != self.mode_of(rule):
+                return Hardening(day, mode)
+        return None
 
     def mode_of(self, rule: PackRule) -> Mode:
         """The mode a result of ``rule`` has: its own where milder than the pack's; a warn rule at most warns."""
@@ -85,6 +112,22 @@ class Pack:
         )
 
 
+def _in_force(
+    mode: Mode, hardens: Hardening | None, effective_on: dt.date | None, day: dt.date
+) -> tuple[Mode, Hardening | None]:
+    written = mode if hardens is None else hardens.mode
+    if effective_on is None or day >= effective_on:
+        return written, None
+    return one_step_milder(written), Hardening(effective_on, written)
+
+
+def _rule_on(rule: PackRule, day: dt.date) -> PackRule:
+    if rule.effective_on is None or rule.mode is None:
+        return rule
+    mode, hardens = _in_force(rule.mode, rule.hardens, rule.effective_on, day)
+    return replace(rule, mode=mode, hardens=hardens)
+
+
 @dataclass(frozen=True)
 class PackProblem:
     """Something wrong with a pack as it is written; ``pack`` is its folder."""
@@ -102,6 +145,12 @@ class Packs:
 
     packs: tuple[Pack, ...]
     problems: tuple[PackProblem, ...]
+    bundles: tuple[tuple[str, Seen], ...] = ()
+    """Of every bundle that was let in, its name and the revision it has."""
+
+    def on(self, day: dt.date) -> Packs:
+        """The packs as they judge on ``day`` (UTC)."""
+        return replace(self, packs=tuple(pack.on(day) for pack in self.packs))
 
 
 class Files(Protocol):
@@ -115,8 +164,27 @@ class Files(Protocol):
         """The bytes of several files."""
 
 
-def load_packs(snapshot: Files, config: Config) -> Packs:
-    """Find, read and check every pack that maestro.yaml names. Evaluates nothing, raises nothing for what it reads."""
+@dataclass(frozen=True)
+class Admission:
+    """A bundle's packs, or what keeps them out; ``bundle`` as in ``Packs.bundles``, None where it was refused."""
+
+    packs: tuple[Pack, ...]
+    problems: tuple[PackProblem, ...]
+    bundle: tuple[str, Seen] | None
+
+
+class Door(Protocol):
+    """The one way in for packs that do not lie in the revision as files."""
+
+    def admit(self, snapshot: Files, config: Config) -> Iterable[Admission]:
+        """Verify every bundle that maestro.yaml names. Raises nothing for what it reads."""
+
+
+def load_packs(snapshot: Files, config: Config, door: Door | None = None) -> Packs:
+    """Find, read and check every pack that maestro.yaml names. Evaluates nothing, raises nothing for what it reads.
+
+    Without a ``door`` every bundle is a problem that blocks.
+    """
     from policy.loading import load
 
-    return load(snapshot, config)
+    return load(snapshot, config, door)

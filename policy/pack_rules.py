@@ -44,6 +44,11 @@ MODE = Rule(
     "A mode is enforce, warn or shadow, and a rule is at most milder than its pack",
     "use one of enforce, warn, shadow; to make a rule stricter, make the pack stricter",
 )
+EFFECTIVE_ON = Rule(
+    "mc.policy/effective_on",
+    "The day on which a rule hardens is a date, and leaves something to harden",
+    "write it as `effective_on: 2027-01-15`; `mode` says what holds from that day on, and before it one step less does",
+)
 CONTRADICTION = Rule(
     "mc.policy/contradiction",
     "A pack's setting is given once",
@@ -81,6 +86,22 @@ DATA = Rule(
     "A pack's data files are YAML or JSON objects that do not contradict each other",
     "correct the file, or the `data` of the entry in maestro.yaml",
 )
+ENGINES_DISAGREE = Rule(
+    "mc.policy/engines_disagree",
+    "Two engines that are asked the same answer the same",
+    "look at the smallest input, find out which engine is wrong, and write the rule in another way",
+)
+BUNDLE = Rule(
+    "mc.policy/bundle",
+    "A bundle of packs is signed, whole, current and no older than the last one",
+    "see docs/guides/policy-bundles.md for what its code means, and what to do",
+)
+BUNDLE_EXPIRES = Rule(
+    "mc.policy/bundle_expires",
+    "The next bundle is there before the last day of this one",
+    "build the next revision and sign it; `--from-revision` keeps the content as it is",
+    mode="warn",
+)
 
 RULES = (
     NO_PACK,
@@ -91,6 +112,7 @@ RULES = (
     NO_DECISION,
     METADATA,
     MODE,
+    EFFECTIVE_ON,
     CONTRADICTION,
     RULE_NAME,
     RULE_HEAD,
@@ -98,4 +120,7 @@ RULES = (
     FILE_NAME,
     NO_MATCH,
     DATA,
+    ENGINES_DISAGREE,
+    BUNDLE,
+    BUNDLE_EXPIRES,
 )

@@ -80,8 +80,8 @@ def place(decisions: Sequence[Decision]) -> Placement | Refusal:
         )
     answers: list[Placement] = []
     for decision in enforced:
-        if decision.error is not None:
-            return Refusal("errored", f"{decision.pack}: {decision.error}", decision.remedy)
+        if decision.no_answer is not None:
+            return Refusal("errored", f"{decision.pack}: {decision.no_answer}", decision.remedy)
         answer = read_placement(decision.value)
         if isinstance(answer, Refusal):
             return answer

@@ -84,7 +84,7 @@ class Text:
     comments: tuple[Comment, ...]
     blocks: tuple[Block, ...]
     code_digest_text: str
-    """The text without comments: what evaluation depends on."""
+    """The text without comments and empty lines: what evaluation depends on."""
 
 
 class _Lexer:
@@ -110,7 +110,7 @@ class _Lexer:
                 continue
             ch = text[self.at]
             if ch == "\n":
-                self.code.append(ch)
+                self._line_of_code_ends()
                 self.at += 1
                 self.line += 1
                 self.line_start = self.at
@@ -129,6 +129,13 @@ class _Lexer:
                 self.at = stop
             else:
                 self._token(ch)
+
+    def _line_of_code_ends(self) -> None:
+        """A line that holds nothing but blanks, or did before its comment was left out, is no line of code."""
+        while self.code and self.code[-1] in (" ", "\t"):
+            self.code.pop()
+        if self.code and self.code[-1] != "\n":
+            self.code.append("\n")
 
     def _column(self) -> int:
         return self.at - self.line_start + 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maestro.patterns import matches
+from maestro.report.staged import hardening_json, mode_words
 from maestro.report.visible_text import visible
 from policy.decide import Decision
 from policy.inputs import flag_change_input, manifest_change_input, placement_request
@@ -82,7 +83,9 @@ def allowed(outcomes: Sequence[Outcome]) -> bool:
 
 
 def as_json(outcomes: Sequence[Outcome]) -> str:
-    """The interface's shape; ``error`` stands in a decision only when there is no trustworthy answer."""
+    """The interface's shape; ``error`` stands in a decision only when there is no trustworthy answer,
+    ``disagreement`` only where two engines contradict each other, ``hardens`` in a reason only when its rule will be
+    stricter."""
     report = {
         "schema": SCHEMA,
         "allow": allowed(outcomes),
@@ -100,6 +103,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "value": {} if decision.value is None else decision.value,
         "reasons": [
             {"rule": reason.rule, "mode": reason.mode, "message": reason.message, "remedy": reason.remedy}
+            | ({} if reason.hardens is None else {"hardens": hardening_json(reason.hardens)})
             for reason in decision.reasons
         ],
         "pack_digest": decision.pack_digest,
@@ -107,6 +111,13 @@ def _decision(decision: Decision) -> dict[str, Any]:
     }
     if decision.error is not None:
         out["error"] = decision.error
+    if decision.disagreement is not None:
+        seen = decision.disagreement
+        out["disagreement"] = {
+            "entrypoint": seen.entrypoint,
+            "answers": dict(seen.answers),
+            "smallest_input": seen.smallest,
+        }
     return out
 
 
@@ -137,7 +148,7 @@ def _lines(outcome: Outcome, *, colour: bool) -> Iterator[str]:
             yield f"       → {visible(decision.remedy)}"
         return
     for reason in decision.reasons:
-        mode = "" if reason.mode == "enforce" else f" [{reason.mode}]"
+        mode = "" if reason.mode == "enforce" else f" [{mode_words(reason.mode, reason.hardens)}]"
         yield f"       {visible(reason.rule)}{mode}: {visible(reason.message)}"
         if reason.remedy:
             yield f"       → {visible(reason.remedy)}"

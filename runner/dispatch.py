@@ -14,7 +14,8 @@ from maestro.errors import UsageError
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.signer import Signer, sign_statement
 from maestro.evidence.trust import Trust
-from runner import receipt, segment, session, store
+from maestro.ledger import durable as store
+from runner import receipt, segment, session
 from runner.drivers.driver import Driver
 from runner.execution import Ending, Execution
 from runner.run_folder import SUFFIX, RunFolder
@@ -40,6 +41,7 @@ class Dispatcher:
         signer: signs sessions, receipts and the segment.
         trust: the keys of the policy revision.
         now: the wall clock.
+        keep: keeps the inputs of decisions, before the session that cites them is signed.
         ended: called for every ending, in the order they come.
         waiting: called when another dispatcher holds the run.
     """
@@ -48,6 +50,7 @@ class Dispatcher:
     signer: Signer
     trust: Trust
     now: Callable[[], dt.datetime]
+    keep: Callable[[Sequence[bytes]], None] = lambda _inputs: None
     ended: Callable[[Execution, Ending], None] = lambda _execution, _ending: None
     waiting: Callable[[], None] = lambda: None
 
@@ -80,6 +83,7 @@ class Dispatcher:
                 return Summary(self.folder.run_id, done, resumed=True)
             provision()
             number = max(sessions, default=0) + 1
+            self.keep([data for one in planned for data in one.inputs])
             said = session.statement(self.folder.run_id, number, self.now(), facts, planned)
             signed = sign_statement(said, self.signer)
             self.folder.add_numbered("sessions", number, signed)

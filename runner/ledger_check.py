@@ -1,14 +1,16 @@
 """Judging what lies in the ledger's folder: is each receipt what was signed, by whom we believe, and are all there?
 
-Within a run the last closed segment answers for completeness. Across runs nothing does yet: a run that was removed as a
-whole leaves no trace here, and whoever asks is told so.
+Within a run the last closed segment answers for completeness, across runs the log that segments are entered into, and
+for the end of the log a checkpoint that is known from elsewhere. Without one, whoever asks is told what is not proven.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,12 +19,14 @@ from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust
 from maestro.evidence.verify import Verified
 from runner import receipt, segment, session
+from runner.logged import entry_name
 from runner.run_folder import SUFFIX, RunFolder
 from runner.session import Session
 
 BREAK_GLASS_RULE = "mc.run/break_glass"
 NOT_PROVEN = (
-    "not proven: that no run is missing as a whole; a run that was removed entirely leaves no trace in this folder"
+    "not proven: that no run is missing at the end; whoever can write here could bring back an older state of it "
+    "(compare it with a checkpoint kept elsewhere: --checkpoint FILE)"
 )
 
 Kind = Literal[
@@ -34,6 +38,11 @@ Kind = Literal[
     "no-decision",
     "break-glass-open",
     "unreadable",
+    "unlogged",
+    "reordered",
+    "forked",
+    "truncated",
+    "foreign",
 ]
 
 
@@ -49,11 +58,12 @@ class Objection:
 
 @dataclass
 class RunReport:
-    """What was found in one run. ``receipts`` are the believed ones, by execution id."""
+    """What was found in one run. ``receipts`` are the believed ones, by execution id; ``sessions`` too, by digest."""
 
     run_id: str
     objections: list[Objection] = field(default_factory=list)
     receipts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
     complete: bool = False
 
     @property
@@ -72,15 +82,43 @@ class RunReport:
         return sum(said.get("break_glass") is not None for said in self.receipts.values())
 
 
-def check_run(folder: RunFolder, trust: Trust, closed_by: Callable[[str], bool]) -> RunReport:
+@dataclass(frozen=True)
+class Logged:
+    """What the ledger's log says of segments.
+
+    Args:
+        names: every segment that was entered.
+        proven: by SHA-256 of a segment, when it existed for sure.
+    """
+
+    names: frozenset[str]
+    proven: Mapping[str, dt.datetime]
+
+
+def check_run(
+    folder: RunFolder, trust: Trust, closed_by: Callable[[str], bool], logged: Logged | None = None
+) -> RunReport:
     """Everything that can be said about one run.
 
     Args:
         folder: the run.
         trust: the keys of the policy revision.
         closed_by: whether a merged document closes the break-glass of the run with that id.
+        logged: the ledger's log; None where there is none.
     """
-    return _Check(folder, trust, closed_by, RunReport(folder.run_id)).report()
+    return _Check(folder, trust, closed_by, logged, RunReport(folder.run_id)).report()
+
+
+_CHUNK = 1 << 16
+
+
+def _digest_of_file(path: str) -> str:
+    """Hexadecimal SHA-256. Most logs are small, and a large buffer for each costs more than the hashing."""
+    hashed = hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - ten thousand times: no Path in between
+        while data := file.read(_CHUNK):
+            hashed.update(data)
+    return hashed.hexdigest()
 
 
 @dataclass
@@ -88,13 +126,15 @@ class _Check:
     folder: RunFolder
     trust: Trust
     closed_by: Callable[[str], bool]
+    logged: Logged | None
     out: RunReport
-    sessions: dict[str, Session] = field(default_factory=dict)
+    proven: dict[str, dt.datetime] = field(default_factory=dict)
+    """By SHA-256 of a file, when it existed for sure: a segment in the log takes what it lists along."""
 
     def report(self) -> RunReport:
         try:
-            self._read_sessions()
             last = self._last_segment()
+            self._read_sessions()
             listed = dict(last.files) if last else {}
             for execution, path in self.folder.receipts().items():
                 self._receipt(execution, path, listed, closed=last is not None)
@@ -131,11 +171,25 @@ class _Check:
     def _read_sessions(self) -> None:
         for number, data in self.folder.numbered("sessions"):
             try:
-                found = session.read(data, self.trust, self.folder.run_id, number)
+                found = session.read(data, self._trust(data), self.folder.run_id, number)
             except BadEvidence as error:
                 self._object("not-believed", f"sessions/{number}{SUFFIX}", error.message)
             else:
-                self.sessions[found.digest] = found
+                self.out.sessions[found.digest] = found
+
+    def _trust(self, data: bytes) -> Trust:
+        """The keys, for a file of which it may be proven that it is old."""
+        if not self.proven and (self.logged is None or not self.logged.proven):
+            return self.trust
+        digest = segment.sha256(data)
+        known = self.logged.proven if self.logged is not None else {}
+        return self.trust.since(known.get(digest) or self.proven.get(digest))
+
+    def _taken_along(self, said: segment.Segment, data: bytes) -> None:
+        when = self.logged.proven.get(segment.sha256(data)) if self.logged is not None else None
+        if when is not None:
+            for digest in said.files.values():
+                self.proven.setdefault(digest, when)
 
     def _last_segment(self) -> segment.Segment | None:
         """The last segment, believed, with an unbroken line of those before it."""
@@ -145,11 +199,18 @@ class _Check:
         for number, data in self.folder.numbered("segments"):
             name = f"segments/{number}{SUFFIX}"
             try:
-                last = segment.read(data, self.trust, run_id=self.folder.run_id, number=number)
+                last = segment.read(data, self._trust(data), run_id=self.folder.run_id, number=number)
             except BadEvidence as error:
                 self._object("not-believed", name, error.message)
                 last, before, expected = None, None, number + 1
                 continue
+            self._taken_along(last, data)
+            if self.logged is not None and entry_name(self.folder.run_id, number) not in self.logged.names:
+                self._object(
+                    "unlogged",
+                    name,
+                    f"the ledger's log does not list it; `maestro run --resume {self.folder.run_id}` enters it",
+                )
             if number != expected or (last.previous != before and number != 1):
                 self._object("missing", name, f"segment {number} does not follow the one before it")
             before, expected = "sha256:" + segment.sha256(data), number + 1
@@ -162,14 +223,14 @@ class _Check:
 
     def _receipt(self, execution: str, path: Path, listed: dict[str, str], *, closed: bool) -> None:
         name = f"receipts/{path.name}"
-        data = path.read_bytes()
+        data = self.folder.receipt(execution) or b""
         wanted = listed.pop(name, None)
         if closed and wanted is None:
             self._object("extra", name, "the closed segment does not list it")
         elif wanted is not None and wanted != segment.sha256(data):
             self._object("changed", name, "it is not the file that the segment lists")
         try:
-            verified = receipt.read(data, self.trust, run_id=self.folder.run_id, execution=execution)
+            verified = receipt.read(data, self._trust(data), run_id=self.folder.run_id, execution=execution)
         except BadEvidence as error:
             self._object("not-believed", name, error.message)
             return
@@ -182,7 +243,7 @@ class _Check:
             self._object(kind, name, message)
 
     def _decision_faults(self, said: Mapping[str, Any]) -> Iterator[str]:
-        found = self.sessions.get(said["session"].get("digest"))
+        found = self.out.sessions.get(said["session"].get("digest"))
         if found is None:
             yield "the session it cites, with the decision that allowed it, is not there or not believed"
             return
@@ -207,15 +268,20 @@ class _Check:
     def _log_faults(self, verified: Verified) -> Iterator[tuple[Kind, str]]:
         for subject in verified.statement.subjects:
             parent, _, name = subject.name.partition("/")
-            path = self.folder.path / "logs" / name
             if parent != "logs" or "/" in name or name in ("", ".", ".."):
                 yield "changed", f"it speaks of a log outside of its run: {subject.name!r:.200}"
-            elif not path.is_file():
+                continue
+            try:
+                digest = _digest_of_file(f"{self._logs}/{name}")
+            except (FileNotFoundError, IsADirectoryError):
                 yield "missing", f"its log {subject.name} is gone"
             else:
-                with path.open("rb") as file:
-                    if hashlib.file_digest(file, "sha256").hexdigest() != subject.digest.get("sha256"):
-                        yield "changed", f"its log {subject.name} is not the one that was signed"
+                if digest != subject.digest.get("sha256"):
+                    yield "changed", f"its log {subject.name} is not the one that was signed"
+
+    @cached_property
+    def _logs(self) -> str:
+        return str(self.folder.path / "logs")
 
     def _listed_but_gone(self, listed: dict[str, str]) -> None:
         for name, wanted in listed.items():

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from maestro.canonical_json import digest
+from maestro.canonical_json import digest, dumps
 from maestro.documents.document import Document
 from maestro.documents.manifest import Manifest
 from maestro.errors import UsageError
@@ -40,13 +40,16 @@ def task_of(document: Document) -> Task:
     )
 
 
-def plan(document: Document, decisions: Sequence[Decision], placing: Iterable[Decision]) -> Planned:
+def plan(
+    document: Document, decisions: Sequence[Decision], placing: Iterable[Decision], inputs: Sequence[object] = ()
+) -> Planned:
     """What will become of a manifest.
 
     Args:
         document: the manifest as it was merged.
         decisions: everything that policy says about it now.
         placing: those of ``decisions`` that the placement packs made.
+        inputs: what they were about.
     """
     placement = place(tuple(placing))
     size = (
@@ -61,6 +64,7 @@ def plan(document: Document, decisions: Sequence[Decision], placing: Iterable[De
         placement=placement if isinstance(placement, Placement) else None,
         denied=_denial(decisions, placement),
         decisions=tuple(decision_json(decision) for decision in decisions),
+        inputs=tuple(dumps(value) for value in inputs),
     )
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maestro.errors import ToolFailure, UsageError
-from runner import store
+from maestro.ledger import durable as store
 
 SUFFIX = ".sigstore.json"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -46,6 +46,8 @@ class Planned:
     placement: Placement | None
     denied: str | None
     decisions: tuple[Mapping[str, Any], ...]
+    inputs: tuple[bytes, ...] = ()
+    """What was decided about, as canonical JSON: kept apart, never part of the session."""
 
     @property
     def identity(self) -> tuple[str, str, int | None]:

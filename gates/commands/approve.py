@@ -33,6 +33,7 @@ from maestro.report.visible_text import visible
 from maestro.repository import Repository
 from maestro.selection import SelectionOptions, select
 from maestro.world import World
+from policy.bundle.door import BundleDoor
 
 USUAL = dt.timedelta(days=7)
 
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
                 remedy=f"`git switch` to the branch of {head} first",
             )
         _refuse_stale(change)
-        changes, approvers, diff = _governed(change, world)
+        changes, approvers, diff = _governed(change, repository.root, world)
         if not changes:
             world.stdout.write("nothing here needs an approval: the change touches nothing that decides\n")
             return 0
@@ -104,10 +105,14 @@ def _refuse_stale(change: ChangeSet) -> None:
         )
 
 
-def _governed(change: ChangeSet, world: World) -> tuple[list[GovernedChange], Approvers, Callable[[], list[str]]]:
+def _governed(
+    change: ChangeSet, root: Path, world: World
+) -> tuple[list[GovernedChange], Approvers, Callable[[], list[str]]]:
     """What would decide otherwise, who may approve it, and (when asked) what that does to decisions."""
     judge = Judge("auto", world)
-    scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=()).scene
+    door = BundleDoor(root, world.now(), world.environ)
+    scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=(), door=door).scene
+    judge.believe_lock_of(scene)
     if scene.change.preview:
         return [], approvers_at(change.policy, 1), list
     needed = scene.settings.config.approvals

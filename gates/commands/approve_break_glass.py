@@ -19,10 +19,10 @@ from maestro.canonical_json import digest
 from maestro.documents.document import Document
 from maestro.documents.manifest import Manifest
 from maestro.errors import ToolFailure, UsageError
+from maestro.ledger.durable import keep_out_of_git
 from maestro.report.visible_text import visible
 from maestro.repository import Repository
 from maestro.world import World
-from runner.store import keep_out_of_git
 
 FOLDER = ".maestro/break-glass"
 """Where the file is written: beside the ledger's usual place."""
@@ -45,7 +45,7 @@ def approve(arguments: argparse.Namespace, world: World) -> int:
     if not arguments.names:
         raise UsageError("what shall run in spite of policy?", remedy="name manifests, as for `maestro run`")
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        merged = open_merged(repository, None)
+        merged = open_merged(repository, None, world.now(), world.environ)
         needed = needed_by(merged.settings.config)
         documents = by_name(merged, arguments.names)
         approvers = approvers_at(merged.tip, needed)

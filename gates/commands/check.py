@@ -7,14 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gates.ahead import days_of
 from gates.checking import Checked, add_selection_arguments, check, exit_code, opened
 from gates.delivery import deliver
+from gates.scene import tell_nobody
+from maestro.counting import many
 from maestro.errors import ToolFailure, UsageError
 from maestro.report.model import Report
+from maestro.repository import Repository
 from maestro.world import World
 
 if TYPE_CHECKING:
+    from gates.merge_recording import Told
     from maestro.evidence.signer import Signer
+    from policy.metrics import PolicyMetrics
 
 FORMATS = ("terminal", "json", "sarif", "junit", "github", "markdown")
 _Read = Callable[[str], "bytes | None"]
@@ -29,19 +35,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help=f"{', '.join(FORMATS)}; several may be given (default: terminal)",
     )
+    parser.add_argument(
+        "--ahead", metavar="DAYS", help="also show what would begin to block within so many days, such as 14d, by owner"
+    )
+    parser.add_argument(
+        "--metrics", metavar="FILE", type=Path, help="write what was decided as OpenMetrics, in one step"
+    )
     parser.add_argument("--quiet", action="store_true", help="only what blocks, and the last line")
     parser.add_argument(
         "--attest", metavar="FILE", type=Path, help="write the verdict on this tree as a signed in-toto statement"
     )
-    parser.add_argument("--key", metavar="FILE", help="the key that signs it (or MAESTRO_SIGNING_KEY)")
+    parser.add_argument(
+        "--record", action="store_true", help="in the job on push: keep the verdict and its decisions in the ledger"
+    )
+    parser.add_argument("--key", metavar="FILE", help="the key that signs either (or MAESTRO_SIGNING_KEY)")
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Judge, report, and answer with the exit code."""
     formats = [_format(text) for text in arguments.format or ["terminal"]]
-    signer = _signer(arguments, world)
+    ahead = None if arguments.ahead is None else days_of(arguments.ahead)
+    metrics = None if arguments.metrics is None else _metrics()
+    signer = None if arguments.record else _signer(arguments, world)
     with opened(arguments, world) as (repository, selection):
-        checked = check(arguments, world, repository, selection, quiet=arguments.quiet)
+        told = None
+        if arguments.record:
+            from gates.merge_recording import Told, refuse_where_nothing_is_merged
+
+            refuse_where_nothing_is_merged(world.environ, selection)
+            signer, told = _signer(arguments, world), Told()
+        checked = check(
+            arguments,
+            world,
+            repository,
+            selection,
+            quiet=arguments.quiet,
+            ahead=ahead,
+            metrics=metrics,
+            decided=tell_nobody if told is None else told.decided,
+        )
         read = _source_reader(checked)
         failures: list[ToolFailure] = []
         for name, file in formats:
@@ -49,11 +81,23 @@ def run(arguments: argparse.Namespace, world: World) -> int:
                 _write(world, name, file, checked.report, read, quiet=arguments.quiet)
             except ToolFailure as error:  # the other reports are wanted all the same
                 failures.append(error)
-        if signer is not None:
+        if metrics is not None:
+            from maestro.metrics import write
+
+            write(world.cwd / arguments.metrics, metrics.text())
+        if signer is not None and arguments.attest is not None:
             _attest(arguments.attest, world, checked, signer)
+        if signer is not None and told is not None:
+            _record(world, repository, checked, told, signer)
     if failures:
         raise failures[0]
     return exit_code(checked.report)
+
+
+def _metrics() -> PolicyMetrics:
+    from policy.metrics import PolicyMetrics
+
+    return PolicyMetrics()
 
 
 def _signer(arguments: argparse.Namespace, world: World) -> Signer | None:
@@ -62,10 +106,13 @@ def _signer(arguments: argparse.Namespace, world: World) -> Signer | None:
     Raises:
         UsageError: no usable key, or the verdict would be about less than every gate says.
     """
-    if arguments.attest is None:
+    if arguments.attest is None and not arguments.record:
         return None
+    asked = "--record" if arguments.record else "--attest"
     if arguments.gate:
-        raise UsageError("--attest with --gate would attest less than a verdict", remedy="leave --gate out")
+        raise UsageError(f"{asked} with --gate would attest less than a verdict", remedy="leave --gate out")
+    if arguments.record and arguments.input:
+        raise UsageError("--record with --input: only what is merged is recorded", remedy="leave --input out")
     from maestro.evidence.ecdsa_signer import find
 
     return find(arguments.key, world.environ, world.cwd)
@@ -155,3 +202,24 @@ def _attest(file: Path, world: World, checked: Checked, signer: Signer) -> None:
         (world.cwd / file).write_bytes(attest(verdict, signer))
     except OSError as error:
         raise ToolFailure(f"the verdict could not be written: {error.strerror}", where=str(file)) from error
+
+
+def _record(world: World, repository: Repository, checked: Checked, told: Told, signer: Signer) -> None:
+    """Keep what was found, and say so.
+
+    Raises:
+        UsageError: what was judged is no merge into the default branch, or the key is not listed.
+        ToolFailure: the ledger cannot be written.
+    """
+    from gates.merge_recording import nothing_decided_before, record, settings_from_now_on
+    from maestro.ledger.opening import open_store
+
+    scene = checked.assembled.scene
+    if nothing_decided_before(repository, scene):
+        world.stderr.write("nothing recorded: maestro.yaml comes with this commit, so nothing decided about it\n")
+        return
+    ledger = settings_from_now_on(scene).config.ledger
+    store = open_store(ledger.address, repository.root, world.environ)
+    made = record(repository, scene, checked.report, told, signer=signer, now=world.now(), store=store)
+    what = "checked merge" if made.allowed else "UNCHECKED MERGE: the check does not allow what is merged already"
+    world.stderr.write(f"recorded in {ledger.store}: {what}; {many(len(made.decisions), 'decision')}\n")

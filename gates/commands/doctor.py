@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import platform
 import re
 import sys
@@ -18,10 +19,15 @@ from maestro.errors import MaestroError
 from maestro.git_command import Git
 from maestro.process import find_program
 from maestro.process import run as run_program
+from maestro.report.staged import mode_words
 from maestro.repository import Repository
 from maestro.world import World
-from policy.engines.choose import choose, trusted_conftest
-from policy.engines.proven import is_proven, regopy_version
+from policy.engines.choose import HOW_TO_LOCK, choose, trusted_conftest
+from policy.engines.known_bad import TESTED_REGOPY
+from policy.engines.proven import program_digest, regopy_version
+from policy.parity.lock import ABSENT, LOCK_PATH, lock_at
+from policy.preflight.program import Objection
+from policy.preflight.program import read as preflight
 
 if TYPE_CHECKING:
     from maestro.config import Config
@@ -114,12 +120,12 @@ def _engines(world: World) -> Iterator[Line]:
     except MaestroError as error:
         yield Line("conftest", "advice", error.message, error.remedy)
     try:
-        yield Line("regopy", "ok", regopy_version())
+        yield _embedded(regopy_version())
     except PackageNotFoundError:
         yield Line("regopy", "missing", "not installed, though Maestro needs it", "install Maestro again")
         return
-    engine = choose("auto", world.environ)
-    limits = "" if engine.name == "conftest" else ": only packs proven to be judged alike by conftest"
+    engine = choose("auto", world.environ, lambda: ABSENT)
+    limits = "" if engine.name == "conftest" else f": only packs that {LOCK_PATH} names"
     yield Line("engine", "ok", f"{engine.version} judges{limits}")
 
 
@@ -134,7 +140,7 @@ def _repository(folder: Path, world: World, *, ask_github: bool) -> Iterator[Lin
             if "maestro.yaml" not in files.entries:
                 yield Line("repository", "advice", f"{repository.root} is not governed yet", "run `maestro init`")
                 return
-            yield from _governed(files, world)
+            yield from _governed(files, repository.root, world)
             remote = Git(repository.root, world.environ).run("config", "--get", "remote.origin.url").stdout.decode()
     except MaestroError as error:
         yield Line("repository", "advice", error.message, error.remedy)
@@ -142,8 +148,9 @@ def _repository(folder: Path, world: World, *, ask_github: bool) -> Iterator[Lin
     yield from _github(world, remote, (branch or "main").removeprefix("origin/"), ask=ask_github)
 
 
-def _governed(files: Snapshot, world: World) -> Iterator[Line]:
+def _governed(files: Snapshot, root: Path, world: World) -> Iterator[Line]:
     from maestro.config import load_config
+    from policy.bundle.door import BundleDoor
     from policy.pack import load_packs
 
     try:
@@ -152,12 +159,16 @@ def _governed(files: Snapshot, world: World) -> Iterator[Line]:
         text = f"{error.where}: {error.message}" if error.where else error.message
         yield Line("maestro.yaml", "missing", text, error.remedy)
         return
-    packs = load_packs(files, config)
-    yield Line("packs", "ok", ", ".join(f"{pack.name} ({pack.mode})" for pack in packs.packs) or "none")
+    packs = load_packs(files, config, BundleDoor(root, world.now(), world.environ)).on(
+        world.now().astimezone(dt.UTC).date()
+    )
+    told = [f"{pack.name} ({mode_words(pack.mode, pack.hardens)})" for pack in packs.packs]
+    yield Line("packs", "ok", ", ".join(told) or "none")
     for problem in packs.problems:
         place = f"{problem.location.path}:{problem.location.line}"
         yield Line("packs", "advice", f"{place}: {problem.message}", problem.remedy or problem.rule.remedy)
-    yield from _unproven(packs.packs, world)
+    yield from _locked(files, packs.packs, world)
+    yield from _preflight(packs.packs)
     yield _owned(files, config, packs.packs)
     yield _keys(config, world)
 
@@ -181,14 +192,56 @@ def _keys(config: Config, world: World) -> Line:
     return Line("keys", "ok", f"receipts signed by {', '.join(valid)} are believed")
 
 
-def _unproven(packs: tuple[Pack, ...], world: World) -> Iterator[Line]:
-    engine = choose("auto", world.environ)
-    if engine.name == "conftest":
+def _locked(files: Snapshot, packs: tuple[Pack, ...], world: World) -> Iterator[Line]:
+    """What regopy may judge here, and whether the lock that says so is about the packs as they are."""
+    from policy.parity.inputs import METHOD, digest_of, inputs_of
+
+    lock = lock_at(files)
+    alone = choose("auto", world.environ, lambda: lock).name != "conftest"
+    objections = {pack.name: lock.objection(pack.program()) for pack in packs}
+    judged = [name for name, objection in objections.items() if objection is None]
+    rest = {name: objection for name, objection in objections.items() if objection is not None}
+    if lock.there or alone:
+        yield Line("embedded", "ok", f"regopy may judge {', '.join(judged) or 'no pack'} where no conftest is")
+    if rest and alone:
+        text = f"{', '.join(rest)}: without a sound conftest these are reported as errored, which blocks"
+        said = "; ".join(dict.fromkeys(filter(None, rest.values())))
+        yield Line("packs", "missing", f"{text} ({said})", f"get conftest as said above, or {HOW_TO_LOCK}")
+    if not lock.there:
         return
-    names = [pack.name for pack in packs if not is_proven(pack.program())]
-    if names:
-        text = f"{', '.join(names)}: without a sound conftest these are reported as errored, which blocks"
-        yield Line("packs", "missing", text, "get conftest as said above")
+    stale = [
+        pack.name
+        for pack in packs
+        if (entry := lock.packs.get(pack.name)) is None
+        or entry.program != program_digest(pack.program())
+        or entry.inputs != digest_of(inputs_of(files, pack))
+    ]
+    stale += sorted(lock.packs.keys() - {pack.name for pack in packs})
+    if lock.problem is not None or lock.regopy != regopy_version() or lock.method != METHOD:
+        why = lock.problem or f"it was made with regopy {lock.regopy} by method {lock.method}"
+        yield Line("parity", "advice", f"{LOCK_PATH} is of no use here: {why}", "run `maestro policy parity --write`")
+    elif stale:
+        text = f"{LOCK_PATH} is not about what is here now: {', '.join(stale)}"
+        yield Line("parity", "advice", text, "run `maestro policy parity --write`")
+
+
+def _embedded(version: str) -> Line:
+    """regopy judges in the one version that was tested against OPA."""
+    if version == TESTED_REGOPY:
+        return Line("regopy", "ok", version)
+    text = f"{version} was never tested against OPA, so it judges nothing; {TESTED_REGOPY} was"
+    return Line("regopy", "advice", text, f"pip install regopy=={TESTED_REGOPY}")
+
+
+def _preflight(packs: tuple[Pack, ...]) -> Iterator[Line]:
+    """The first place that keeps the embedded engine from a pack, and what to write instead. Nothing is wrong with a
+    pack that it cannot read."""
+    for pack in packs:
+        found = preflight(pack.program())
+        if isinstance(found, Objection):
+            place = f"{pack.path}/{found.file.rsplit('/', 1)[-1]}:{found.line}:{found.column}"
+            said = f"regopy cannot read {pack.name}: {place}: {found.message}"
+            yield Line("embedded", "ok", said, found.instead or None)
 
 
 def _owned(files: Snapshot, config: Config, packs: tuple[Pack, ...]) -> Line:
@@ -208,7 +261,7 @@ def deciding_paths(config: Config, packs: tuple[Pack, ...], where: str) -> dict[
     """Everything that decides, as it is called, to a path that stands for it: in a folder, a file to be added."""
     folders = [".github/workflows/", *(f"{pack.path}/" for pack in packs)]
     folders += [pattern.split("*")[0] for pattern in config.documents if "waivers" in pattern]
-    files = [where, "maestro.yaml", ".github/workflows/maestro.yml", config.allowed_signers]
+    files = [where, "maestro.yaml", ".github/workflows/maestro.yml", config.allowed_signers, LOCK_PATH]
     return {file: file for file in files} | {folder: f"{folder}another.yaml" for folder in folders}
 
 

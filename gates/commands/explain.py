@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import difflib
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import maestro
 from maestro.errors import MaestroError, SelectionError, ToolFailure
+from maestro.report.staged import mode_words
 from maestro.repository import Repository
 from maestro.world import World
 
@@ -66,9 +68,9 @@ def pages_folder() -> Path:
 
 
 def read_sections(folder: Path) -> dict[str, str]:
-    """Rule id to its section, heading included, from every page of gates and packs."""
+    """Rule id to its section, heading included, from every page of gates, packs and verification."""
     sections: dict[str, str] = {}
-    for page in sorted([*folder.glob("gates/*.md"), *folder.glob("packs/*.md")]):
+    for page in sorted([*folder.glob("gates/*.md"), *folder.glob("packs/*.md"), *folder.glob("verify/*.md")]):
         sections |= split_sections(page.read_text(encoding="utf-8"))
     return sections
 
@@ -115,7 +117,7 @@ class _OwnPack:
                 said = [rule.title or self.pack.title, str(rule.custom.get("description") or "") or None]
                 said += [self._plain(rule.name)] if rule.name == suffix else []
                 owner = f"owner {self.pack.owner}" if self.pack.owner else "no owner"
-                facts = f"mode {self.pack.mode_of(rule)}, {owner}, {place}"
+                facts = f"mode {mode_words(self.pack.mode_of(rule), self.pack.hardening_of(rule))}, {owner}, {place}"
                 aside = f"To set it aside: maestro waive {rule_id} SUBJECT --until DATE --reason TEXT"
                 where = "SUBJECT is Kind/name of a document of ours, else the path of the file."
                 yield "\n\n".join([f"## {rule_id}", *filter(None, said), facts, f"{aside}\n{where}"]) + "\n"
@@ -130,6 +132,7 @@ class _OwnPack:
 def _own_packs(folder: Path, world: World) -> list[_OwnPack]:
     """The packs of the repository around ``folder``, as they are in its working tree; none outside of one."""
     from maestro.config import load_config
+    from policy.bundle.door import BundleDoor
     from policy.pack import load_packs
 
     try:
@@ -137,8 +140,10 @@ def _own_packs(folder: Path, world: World) -> list[_OwnPack]:
             files = repository.worktree()
             if "maestro.yaml" not in files.entries:
                 return []
-            packs = load_packs(files, load_config("maestro.yaml", files.read("maestro.yaml"))).packs
-            return [_OwnPack(pack, _readme(files, pack.path)) for pack in packs]
+            door = BundleDoor(repository.root, world.now(), world.environ)
+            packs = load_packs(files, load_config("maestro.yaml", files.read("maestro.yaml")), door).packs
+            today = world.now().astimezone(dt.UTC).date()
+            return [_OwnPack(pack.on(today), _readme(files, pack.path)) for pack in packs]
     except MaestroError:
         return []  # a repository that cannot be read has no rules to offer; the answer is then "no such rule"
 

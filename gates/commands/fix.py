@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-from collections.abc import Iterator
-from pathlib import Path
 
 from gates.checking import add_selection_arguments, check, opened
-from gates.repairs import Patch, patches
+from gates.repairs import Patch, patches, unified, write
 from maestro.counting import many
-from maestro.errors import ToolFailure, UsageError
+from maestro.errors import UsageError
 from maestro.world import World
 
 
@@ -38,9 +35,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         )
         for patch in found:
             if arguments.write:
-                _replace(repository.root / patch.path, patch)
+                write(repository.root / patch.path, patch)
             else:
-                world.stdout.writelines(_lines(patch))
+                world.stdout.writelines(unified(patch))
     for path in distrusted:
         world.stderr.write(
             f"{path} is left alone: two YAML parsers must agree on what is written into it, and they do not\n"
@@ -61,19 +58,3 @@ def _conclusion(findings: int, found: list[Patch], *, written: bool) -> str:
     rest = f"; {left} {'needs' if left == 1 else 'need'} a person" if left else ""
     how = "  → `maestro fix --write` applies it\n" if repaired and not written else ""
     return f"{repaired} of {findings} findings {verb}, in {files}{rest}\n{how}"
-
-
-def _lines(patch: Patch) -> Iterator[str]:
-    """A unified diff that `git apply` takes."""
-    before, after = patch.before.splitlines(keepends=True), patch.after.splitlines(keepends=True)
-    for line in difflib.unified_diff(before, after, f"a/{patch.path}", f"b/{patch.path}"):
-        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-
-
-def _replace(target: Path, patch: Patch) -> None:
-    if target.is_symlink():
-        raise UsageError(f"{patch.path} is a symbolic link; it is left alone")
-    try:
-        target.write_bytes(patch.after.encode("utf-8"))
-    except OSError as error:
-        raise ToolFailure(f"{patch.path} could not be written: {error.strerror}") from error

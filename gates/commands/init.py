@@ -18,6 +18,7 @@ from maestro.errors import UsageError
 from maestro.git_command import Git
 from maestro.repository import Repository
 from maestro.world import World
+from policy.parity.lock import shipped_bytes
 
 CODEOWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 
@@ -56,6 +57,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         action=action,
         version=__version__,
         packs=shipped_packs(),
+        lock=shipped_bytes(),
         today=world.now().date(),
     )
     write_new(root, todo.files)

@@ -18,6 +18,7 @@ from maestro.progress import Progress, wanted
 from maestro.repository import Repository
 from maestro.selection import SelectionOptions, select
 from maestro.world import World
+from policy.bundle.door import BundleDoor
 
 if TYPE_CHECKING:
     from policy.diff.result import PolicyDiff
@@ -66,7 +67,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         options = SelectionOptions(target=arguments.target, head=arguments.head)
         change = open_change(repository, select(options, world.environ, read_event(world.environ)))
         judge = Judge(arguments.engine, world)
-        scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=()).scene
+        door = BundleDoor(repository.root, world.now(), world.environ)
+        scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=(), door=door).scene
+        judge.believe_lock_of(scene)
         _refuse(scene, arguments.pack)
         with Progress(world.stderr, enabled=wanted(world.stderr, world.environ, quiet=False)) as progress:
             diff = decision_diff(

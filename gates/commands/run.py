@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import os
 import signal
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +36,9 @@ from runner.session import BreakGlass, Facts, Planned
 
 if TYPE_CHECKING:
     from gates.approvals import Approval
+    from maestro.config import Ledger
     from maestro.documents.document import Document
+    from maestro.ledger.store import Store
     from policy.engines.engine import Engine
     from runner.dispatch import Summary
     from runner.drivers.local import LocalDriver
@@ -104,7 +109,16 @@ def execute(arguments: argparse.Namespace, world: World, *, verdict_for: Verdict
     if arguments.dry_run:
         world.stderr.write("dry run: nothing was started, nothing was written\n")
         return _exit_code_of_plan(prepared)
+    _remember_bundles(prepared)
     return _dispatch(arguments, world, prepared)
+
+
+def _remember_bundles(prepared: _Prepared) -> None:
+    """What this run goes by, no later one goes behind."""
+    from policy.bundle.last_seen import remember
+
+    for name, seen in prepared.merged.settings.packs.bundles:
+        remember(prepared.kept, name, seen)
 
 
 def _refuse_nonsense(arguments: argparse.Namespace) -> None:
@@ -143,28 +157,32 @@ class _Prepared:
     """``Signer``; None in a dry run."""
     pools: dict[str, int]
     """Of the pools on this machine that something is placed in: how many may run at once."""
+    ledger: Ledger
+    kept: Store
+    """Where the ledger is."""
 
 
 def _prepare(
     arguments: argparse.Namespace, world: World, repository: Repository, verdict_for: VerdictFor
 ) -> _Prepared | None:
-    merged = open_merged(repository, arguments.rev)
+    merged = open_merged(repository, arguments.rev, world.now(), world.environ)
     config = merged.settings.config
     trust = trust_of(config.keys)
     signer = None if arguments.dry_run else _signer(arguments, world, trust)
-    store = repository.root / config.ledger.store
+    store = repository.root / config.ledger.folder
     names, rev = arguments.names, arguments.rev
     if arguments.resume is not None:
         names, source = _planned_before(run_folder(store, arguments.resume), trust, names)
         if rev is None and source != merged.commit:
-            merged = open_merged(repository, source)
+            merged = open_merged(repository, source, world.now(), world.environ)
     documents = _changed(world, repository, merged) if arguments.changed else by_name(merged, names)
     if not documents:
         return None
     require_unchanged(merged, documents)
     from policy.engines.choose import choose
+    from policy.parity.lock import lock_at
 
-    engine = choose(arguments.engine, world.environ)
+    engine = choose(arguments.engine, world.environ, cache(lambda: lock_at(merged.settings.snapshot)))
     in_spite = arguments.break_glass is not None
     planned = [_plan(document, merged, engine, world, in_spite=in_spite) for document in documents]
     if arguments.dry_run:
@@ -189,8 +207,11 @@ def _prepare(
         approvals=[_approval_json(one) for one in _approvals_of_merge(world, repository, merged)],
         break_glass=glass,
     )
+    from maestro.ledger.opening import open_store
+
+    kept = open_store(config.ledger.address, repository.root, world.environ)
     pools = {} if arguments.rehearse else _pools_here(merged, planned)
-    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer, pools)
+    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer, pools, config.ledger, kept)
 
 
 def _pools_here(merged: Merged, planned: Sequence[Planned]) -> dict[str, int]:
@@ -275,8 +296,9 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
     from policy.simulation import Subject, inputs_of
 
     task_of(document)
-    packs = merged.settings.packs
-    decisions, placing = [], []
+    now = world.now()
+    packs = merged.settings.packs.on(now.astimezone(dt.UTC).date())
+    decisions, placing, about = [], [], []
     for problem in packs.problems:
         if problem.rule.mode != "enforce":
             continue
@@ -284,7 +306,8 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
             raise ToolFailure(
                 f"the pack {problem.pack} cannot judge: {problem.message}",
                 where=problem.location.path,
-                remedy="repair it; `--break-glass` runs in spite of it where maestro.yaml allows that",
+                remedy=(problem.remedy or "repair it")
+                + "; `--break-glass` runs in spite of it where maestro.yaml allows that",
             )
         unread = digest(document.raw.value)
         error = f"cannot judge: {problem.message}"
@@ -298,14 +321,15 @@ def _plan(document: Document, merged: Merged, engine: Engine, world: World, *, i
     pools = [one.raw.value for one in index.documents(index.holding(["Pool"])) if one.kind == "Pool"]
     subject = Subject("Manifest", (document.raw.value,), document.path)
     for pack in packs.packs:
-        inputs = inputs_of(pack, subject, pools, world.now(), named=False)
+        inputs = inputs_of(pack, subject, pools, now, named=False)
         if not inputs:
             continue
         said = decide(pack, inputs, engine)
         decisions += said
+        about += inputs
         if pack.input == "placement-request":
             placing += said
-    return plan(document, decisions, placing)
+    return plan(document, decisions, placing, about)
 
 
 def _refuse_placements(arguments: argparse.Namespace, planned: Sequence[Planned]) -> None:
@@ -454,6 +478,7 @@ def _approval_json(approval: Approval) -> dict[str, object]:
 
 
 def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) -> int:
+    from policy.kept_inputs import keep
     from runner.clock import anchor
     from runner.dispatch import Dispatcher
     from runner.drivers.local import LocalDriver
@@ -485,6 +510,7 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
             signer=prepared.signer,
             trust=prepared.trust,
             now=world.now,
+            keep=lambda inputs: keep(prepared.kept, inputs),
             ended=count,
             waiting=lambda: progress.step("another `maestro run` works on this run: waiting for it"),
         )
@@ -494,6 +520,7 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
             raise _with_resume(error, folder.run_id) from error
     _tell(world, summary, prepared)
     _write_measures(arguments, world, summary, prepared, slots)
+    _enter(world, prepared)
     return 130 if interrupted else _exit_code(summary, prepared)
 
 
@@ -517,6 +544,29 @@ def _write(world: World, name: str, data: bytes) -> None:
         raise ToolFailure(
             f"it cannot be written: {error.strerror}", where=name, remedy="the run itself is complete, receipts and all"
         ) from error
+
+
+def _enter(world: World, prepared: _Prepared) -> None:
+    """Enter the closed segment into the ledger's log, and say which checkpoint shows it."""
+    from runner.logged import append_segments
+
+    where = prepared.ledger.address
+    try:
+        head = append_segments(
+            prepared.folder,
+            prepared.kept,
+            elsewhere=where.kind != "folder",
+            signer=prepared.signer,
+            trust=prepared.trust,
+            now=world.now,
+            origin=prepared.ledger.origin,
+        )
+    except ToolFailure as error:
+        raise _with_resume(error, prepared.folder.run_id) from error
+    if head is not None:
+        said = head.checkpoint
+        root = b64encode(said.root).decode()
+        world.stderr.write(f"ledger {said.origin}: size {said.size}, root {root}\n")
 
 
 def _with_resume(error: ToolFailure, run_id: str) -> MaestroError:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from gates.assemble import settings_at
 from gates.scene import Settings
-from gates.waivers import BREAK_GLASS_RULE, rule_ids
+from gates.waivers import EXPLANATIONS, rule_ids
 from maestro.documents import parse
 from maestro.errors import ToolFailure, UsageError
 from maestro.repository import Repository
 from maestro.world import World
+from policy.bundle.door import BundleDoor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Write the waiver among the waivers and say what comes next."""
-    until = _day(arguments.until, world.now().astimezone(dt.UTC).date())
+    today = world.now().astimezone(dt.UTC).date()
+    until = _day(arguments.until, today)
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        settings = settings_at(repository.worktree())
+        door = BundleDoor(repository.root, world.now(), world.environ)
+        settings = settings_at(repository.worktree(), day=today, door=door)
         _refuse_unknown(arguments.rule, settings)
         name = document_name(arguments.rule, arguments.subject)
         text = document(name, arguments.rule, arguments.subject, until, arguments.reason)
@@ -56,7 +59,7 @@ def _day(text: str, today: dt.date) -> dt.date:
 
 def _refuse_unknown(rule: str, settings: Settings) -> None:
     """A pack's results may carry a `rule` member of their own, so any name within a pack's namespace may exist."""
-    known = rule_ids([settings]) | {BREAK_GLASS_RULE}
+    known = rule_ids([settings]) | EXPLANATIONS
     if rule in known or rule.rpartition("/")[0] in {pack.name for pack in settings.packs.packs}:
         return
     near = difflib.get_close_matches(rule, sorted(known), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 
 from gates.governed.question import CONFIG, FILES, GovernedChange, Question, changed_line, count, names, no_longer, verb
@@ -10,11 +11,14 @@ from gates.scene import Settings
 from maestro.errors import MaestroError
 from maestro.findings import MILDNESS, Mode
 from maestro.patterns import compile_patterns
+from policy.bundle.statement import ENDING
 from policy.pack import Pack
 
 
 def holds(pack: Pack, path: str) -> bool:
-    """Whether the file at ``path`` is the pack's: in its folder, or data it names elsewhere."""
+    """Whether the file at ``path`` is the pack's: in its folder, data it names elsewhere, or the bundle it came in."""
+    if pack.bundle is not None:
+        return path in (pack.bundle, pack.bundle + ENDING)
     return path == pack.path or path.startswith(pack.path.rstrip("/") + "/") or path in pack.data
 
 
@@ -125,12 +129,39 @@ def _milder_pack(question: Question, old: Pack, new: Pack, touched: Sequence[str
         location = next(rule.location for rule in new.rules if rule.suffix == suffix)
         message = f"rule {new.name}/{suffix} goes from {was} to {mode} for {_reach(question, new)}"
         yield GovernedChange(MILDER_MODE, message, location, f"{new.name}/{suffix}", paths)
+    yield from _put_off(question, old, new, paths)
     if old.input == new.input == "document":
         lost = no_longer(question, compile_patterns(old.match), compile_patterns(new.match))
         if lost:
             message = f"pack {new.name} would no longer judge {count(len(lost), 'file')}: {names(lost)}"
             location = changed_line(question, *paths, holding=r"\bmatch\b")
             yield GovernedChange(NARROWER_MATCH, message, location, subject, paths)
+
+
+def _put_off(question: Question, old: Pack, new: Pack, paths: tuple[str, ...]) -> Iterator[GovernedChange]:
+    """What is as strict as before today, and will be milder than was announced: the first such day of each rule."""
+    place = changed_line(question, *paths, holding=r"\b(effective_on|mode)\b")
+    reach = _reach(question, new)
+    told = {"": old.mode, **_modes(old)}
+    now = {"": new.mode, **_modes(new)}
+    said = {suffix for suffix, mode in now.items() if MILDNESS[mode] > MILDNESS[told.get(suffix, mode)]}
+    for day in _days(old, new):
+        was, then = old.on(day), new.on(day)
+        before, after = {"": was.mode, **_modes(was)}, {"": then.mode, **_modes(then)}
+        for suffix, mode in after.items():
+            if suffix in said or "" in said or MILDNESS[mode] <= MILDNESS[before.get(suffix, mode)]:
+                continue
+            said.add(suffix)
+            what = f"rule {new.name}/{suffix}" if suffix else f"pack {new.name}"
+            message = f"{what} would be {mode} and not {before[suffix]} on {day} for {reach}"
+            subject = f"{new.name}/{suffix}" if suffix else f"Pack/{new.name}"
+            yield GovernedChange(MILDER_MODE, message, place, subject, paths)
+
+
+def _days(*packs: Pack) -> list[dt.date]:
+    """The days on which something in these packs hardens."""
+    given = [pack.effective_on for pack in packs] + [rule.effective_on for pack in packs for rule in pack.rules]
+    return sorted({day for day in given if day is not None})
 
 
 def _modes(pack: Pack) -> dict[str, Mode]:

@@ -22,6 +22,9 @@ MILDER_SETTING = Rule("mc.governance/milder_setting", "A milder setting is appro
 OWNERS_CHANGED = Rule("mc.governance/owners_changed", "A change to CODEOWNERS is approved", _APPROVE)
 WAIVER_CHANGED = Rule("mc.governance/waiver_changed", "A waiver is approved", _APPROVE)
 TRUST_CHANGED = Rule("mc.governance/trust_changed", "A change to whom we trust is approved", _APPROVE)
+PARITY_CHANGED = Rule(
+    "mc.governance/parity_changed", "A change to what the embedded engine may judge is approved", _APPROVE
+)
 WORKFLOW_CHANGED = Rule(
     "mc.governance/workflow_changed", "A change to the workflows that call the check is approved", _APPROVE
 )
@@ -44,6 +47,7 @@ RULES = (
     OWNERS_CHANGED,
     WAIVER_CHANGED,
     TRUST_CHANGED,
+    PARITY_CHANGED,
     WORKFLOW_CHANGED,
     LINK,
 )

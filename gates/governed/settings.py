@@ -88,6 +88,9 @@ def _trust_settings(old: Config, new: Config) -> Iterator[tuple[str, str]]:
     words += [f"{name} is changed" for name in now if name in was and now[name] != was[name]]
     if words or old.keys != new.keys:
         yield "keys", f"the keys that verdicts and receipts are believed for change: {names(words) or 'their order'}"
+    if old.bundles != new.bundles:
+        of = names(sorted({row.name for row in {*old.bundles} ^ {*new.bundles}})) or "their order"
+        yield "bundles", f"which signed bundles judge, and by whose keys, changes: {of}"
 
 
 def _setting(question: Question, pointer: Sequence[str | int]) -> Location:

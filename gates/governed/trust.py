@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from gates.approvals import codeowners_of, revoked_path
 from gates.governed.packs import holds
 from gates.governed.question import CONFIG, FILES, GovernedChange, Question, changed_line, count, names, texts, verb_of
-from gates.governed.rules import LINK, OWNERS_CHANGED, TRUST_CHANGED, WORKFLOW_CHANGED
+from gates.governed.rules import LINK, OWNERS_CHANGED, PARITY_CHANGED, TRUST_CHANGED, WORKFLOW_CHANGED
 from gates.scene import Settings
 from gates.ssh_signatures import listed
 from maestro.codeowners import LOCATIONS
 from maestro.findings import Location
+from policy.parity.lock import LOCK_PATH, lock_at
 
 _WORKFLOW_FOLDERS = (".github/workflows/", ".github/actions/", ".circleci/")
 _WORKFLOW_FILES = (
@@ -65,6 +66,19 @@ def _principals(text: bytes) -> list[str]:
     return [name for signer in listed(text) for name in signer.principals]
 
 
+def parity_changes(question: Question) -> Iterator[GovernedChange]:
+    """A change to the packs that regopy may judge without conftest."""
+    change = next((one for one in question.changes if one.path == LOCK_PATH), None)
+    if change is None:
+        return
+    sides = (lock_at(question.change.policy), lock_at(question.change.head))
+    before, after = ({(name, one.program) for name, one in side.packs.items() if one.alike} for side in sides)
+    words = [f"{name} may be judged by regopy" for name, _ in sorted(after - before)]
+    words += [f"{name} as it was no longer" for name, _ in sorted(before - after)]
+    message = f"{LOCK_PATH} {verb_of(change)}" + (f": {names(words)}" if words else "")
+    yield GovernedChange(PARITY_CHANGED, message, changed_line(question, LOCK_PATH), LOCK_PATH, (LOCK_PATH,))
+
+
 def workflow_changes(question: Question) -> Iterator[GovernedChange]:
     """Changes to what calls the check."""
     for change in question.changes:
@@ -103,7 +117,7 @@ def links_in_place(question: Question) -> Iterator[GovernedChange]:
 
 def decides(question: Question, path: str) -> bool:
     """Whether the file at ``path`` decides, under the settings of either side."""
-    if path == CONFIG or path in LOCATIONS or is_workflow(path):
+    if path in (CONFIG, LOCK_PATH) or path in LOCATIONS or is_workflow(path):
         return True
     if path in (question.signers, revoked_path(question.signers)):
         return True

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gates.init_files.survey import KIND_FOLDERS, ConftestPolicy, Reason, Survey
+from policy.parity.lock import LOCK_PATH
 
 WORKFLOW = ".github/workflows/maestro.yml"
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -34,6 +35,7 @@ def plan(
     action: str | None,
     version: str,
     packs: Mapping[str, bytes],
+    lock: bytes,
     today: dt.date,
 ) -> Plan:
     """Decide what is missing.
@@ -44,6 +46,7 @@ def plan(
         action: ``OWNER/REPO@COMMIT`` where the composite action lives, or None when unknown.
         version: of this tool.
         packs: our packs, by path below the folder of packs (``flags/flags.rego``).
+        lock: the parity lock for these packs: what lets regopy judge them where no conftest is.
         today: for dates in examples.
     """
     wanted: dict[str, bytes] = {}
@@ -59,6 +62,8 @@ def plan(
         wanted |= {
             f"{home}/{name}": data for name, data in packs.items() if f"{home}/{name.split('/')[0]}" not in there
         }
+        if "policy" not in found.paths:  # a file of that name leaves no room for the folder
+            wanted[LOCK_PATH] = lock
         if found.empty or not policies:
             wanted |= _examples(folders, today)
         places = ["policy", home, folders["waivers"], *(entry.path for entry in policies)]

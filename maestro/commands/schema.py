@@ -54,12 +54,14 @@ def _file_name(kind: str, files: Mapping[str, str]) -> str:
 
 
 def schema_files() -> dict[str, str]:
-    """The text of every schema file by its name: one per kind, ``config.json``, and ``all.json`` for every document."""
+    """The text of every schema file by its name: one per kind or settings file, and ``all.json`` for every document."""
     from maestro.config import config_schema
     from maestro.documents.kinds import KINDS
     from maestro.documents.schema import schema, schema_all
+    from maestro.provenance.trust_policy import trust_schema
 
     schemas = {f"{kind.lower()}.json": schema(kind) for kind in KINDS}
     schemas["config.json"] = config_schema()
+    schemas["trust.json"] = trust_schema()
     schemas["all.json"] = schema_all()
     return {name: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for name, value in schemas.items()}

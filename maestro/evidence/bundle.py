@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from functools import lru_cache
 from typing import Any
 
 from maestro.canonical_json import dumps
 from maestro.evidence.dsse import Envelope
 from maestro.evidence.errors import BadEvidence
-from maestro.evidence.strict_json import loads
-from maestro.evidence.types import BUNDLE
+from maestro.evidence.strict_json import SIZE_LIMIT, loads
+from maestro.evidence.types import BUNDLE, PAYLOAD
+
+_OURS = re.compile(
+    rb'\{"dsseEnvelope":\{"payload":"([A-Za-z0-9+/=]+)","payloadType":"%b","signatures":\[\{"sig":"([A-Za-z0-9+/=]+)"\}\]\},'
+    rb'"mediaType":"%b","verificationMaterial":\{"publicKey":\{"hint":"([A-Za-z0-9+/=]+)"\}\}\}\n'
+    % (re.escape(PAYLOAD).encode(), re.escape(BUNDLE).encode())
+)
+"""What ``to_bytes`` writes around a statement: it can be read in one way only, and without a JSON parser in a tenth."""
 
 
 @lru_cache(maxsize=16)
@@ -49,7 +57,7 @@ def _base64(text: object, what: str) -> bytes:
     if not isinstance(text, str):
         raise BadEvidence(f"the bundle's {what} is not text")
     try:
-        return base64.b64decode(text, validate=True)
+        return binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise BadEvidence(f"the bundle's {what} is not base64: {error}") from error
 
@@ -60,6 +68,15 @@ def parse(data: bytes) -> Envelope:
     Raises:
         BadEvidence: not a bundle v0.3 with a public key's hint and exactly one DSSE signature.
     """
+    ours = _OURS.fullmatch(data) if len(data) <= SIZE_LIMIT else None
+    if ours is not None:
+        payload, signature, hint = ours.groups()
+        return Envelope(
+            payload_type=PAYLOAD,
+            payload=_base64(payload.decode("ascii"), "payload"),
+            signature=_base64(signature.decode("ascii"), "signature"),
+            key_id=hint.decode("ascii"),
+        )
     value = loads(data, what="the bundle")
     if value.get("mediaType") != BUNDLE:
         raise BadEvidence(f"the bundle's media type is {value.get('mediaType')!r}, wanted {BUNDLE!r}")

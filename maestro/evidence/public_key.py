@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from typing import TYPE_CHECKING
 
 from maestro.evidence.errors import KeyProblem
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 
 
 def load(pem: str, *, where: str | None = None) -> EllipticCurvePublicKey:
@@ -42,11 +43,17 @@ def fingerprint(key: EllipticCurvePublicKey) -> str:
 def verifies(key: EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:
     """Whether ``signature`` (DER) over ``data`` with SHA-256 was made by this key."""
     from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
-    from cryptography.hazmat.primitives.hashes import SHA256
 
     try:
-        key.verify(signature, data, ECDSA(SHA256()))
+        key.verify(signature, data, _algorithm())
     except InvalidSignature:
         return False
     return True
+
+
+@cache
+def _algorithm() -> ECDSA:
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return ECDSA(SHA256())

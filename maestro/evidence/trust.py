@@ -1,8 +1,9 @@
 """Whom we believe: the keys that maestro.yaml lists at the policy revision, each with its time.
 
-A key lying beside the ledger proves nothing. The time a signature was made at is the signer's own word until the
-ledger is witnessed, so a revoked key is believed for nothing any more: whoever stole it could write an earlier date.
-Retiring a key without harm is what ``valid_until`` is for.
+A key lying beside the ledger proves nothing. The time a signature was made at is the signer's own word, so a revoked
+key is believed for nothing: whoever stole it could write an earlier date. The exception is what a checkpoint lists that
+is known from elsewhere to be older than the revocation (``TrustedKey.objection``). Retiring a key without harm is what
+``valid_until`` is for.
 """
 
 from __future__ import annotations
@@ -55,9 +56,12 @@ class TrustedKey:
     valid_until: dt.datetime | None
     revoked_at: dt.datetime | None
 
-    def objection(self, when: dt.datetime) -> str | None:
-        """Why a signature said to be of ``when`` is not believed; None when it is."""
-        if self.revoked_at is not None:
+    def objection(self, when: dt.datetime, proven: dt.datetime | None = None) -> str | None:
+        """Why a signature said to be of ``when`` is not believed; None when it is.
+
+        ``proven`` is a time at which it existed for sure, not by the signer's word; None where nothing proves one.
+        """
+        if self.revoked_at is not None and (proven is None or proven >= self.revoked_at):
             return f"the key {self.id!r} is revoked since {self.revoked_at.isoformat()}"
         if self.valid_from is not None and when < self.valid_from:
             return f"the key {self.id!r} is valid only from {self.valid_from.isoformat()}, signed {when.isoformat()}"
@@ -68,9 +72,14 @@ class TrustedKey:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Keys by fingerprint."""
+    """Keys by fingerprint. ``proven``: when what is judged existed for sure (``TrustedKey.objection``)."""
 
     keys: Mapping[str, TrustedKey]
+    proven: dt.datetime | None = None
+
+    def since(self, proven: dt.datetime | None) -> Trust:
+        """The same, for something that existed at ``proven``."""
+        return self if proven == self.proven else Trust(self.keys, proven)
 
     def key(self, hint: str) -> TrustedKey:
         """The listed key a bundle's hint names.
@@ -112,15 +121,15 @@ def _instant(value: dt.datetime | dt.date | None, *, end: bool = False) -> dt.da
     return midnight + dt.timedelta(days=1) if end else midnight
 
 
-def trust_of(keys: Iterable[ListedKey]) -> Trust:
-    """The trust that the rows of maestro.yaml express.
+def trust_of(keys: Iterable[ListedKey], *, file: str = "maestro.yaml") -> Trust:
+    """The trust that the rows of ``keys`` in maestro.yaml, or another ``file``, express.
 
     Raises:
         KeyProblem: a row that is not a P-256 key, or one key under two ids.
     """
     found: dict[str, TrustedKey] = {}
     for row in keys:
-        where = f"maestro.yaml: keys: {row.id}"
+        where = f"{file}: keys: {row.id}"
         key = public_key.load(row.public_key, where=where)
         fingerprint = public_key.fingerprint(key)
         if fingerprint in found:

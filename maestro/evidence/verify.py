@@ -48,7 +48,7 @@ def verify_bundle(
     if envelope.payload_type != PAYLOAD:
         raise BadEvidence(f"the signed payload is {envelope.payload_type!r}, not an in-toto statement")
     said = statement.parse(envelope.payload, predicate_type=predicate_type)
-    objection = key.objection(made_at(said))
+    objection = key.objection(made_at(said), trust.proven)
     if objection is not None:
         raise BadEvidence(objection)
     return Verified(said, envelope.payload, key)

@@ -1,13 +1,18 @@
 """What the ledger needs of a place that keeps files: to read, to create at most once, to replace what one has read.
 
-A folder, a git reference, S3 and GCS are stores; each passes one contract suite.
+A folder, a git reference, S3 and GCS are stores; each passes one contract suite (``tests/maestro/ledger/contract.py``).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
+
+_NAME = re.compile(r"[A-Za-z0-9_@=+-][A-Za-z0-9._@=+-]*(/[A-Za-z0-9_@=+-][A-Za-z0-9._@=+-]*)*")
+_NAME_LIMIT = 700
+_PART_LIMIT = 200
 
 
 @dataclass(frozen=True)
@@ -19,11 +24,22 @@ class Stored:
 
 
 class Store(Protocol):
-    """Files by name (relative, ``/`` between parts, no ``.`` or ``..``), each read whole or not at all.
+    """Files by name, each read whole or not at all; see ``checked`` for what a name may be.
 
-    Every method raises ``maestro.errors.ToolFailure`` where the store cannot be reached or refuses. One that answered
-    nothing to a write has perhaps written: the implementation reads again and says what holds.
+    What was written is on the disk, or where the service keeps it, when a method returns. Every method raises
+    ``maestro.errors.ToolFailure`` where the store cannot be reached or refuses, and ValueError for a bad name. A write
+    that was answered by nothing has perhaps happened: the implementation reads again and says what holds, so that
+    True means "these bytes stand there because of this call" and False "somebody else was first". Where two write the
+    same bytes and the answer to one is lost, both may hear True: who claims something writes what only they can write.
     """
+
+    @property
+    def address(self) -> str:
+        """What people call it: a path or an address, for messages."""
+
+    @property
+    def erases(self) -> bool:
+        """Whether ``erase`` forgets. Nothing that may be personal goes where it does not."""
 
     def read(self, name: str) -> Stored | None:
         """The file, None where there is none."""
@@ -32,10 +48,24 @@ class Store(Protocol):
         """Write a file that is not there yet. False where it is; of several writers exactly one is told True."""
 
     def replace(self, name: str, data: bytes, version: str) -> bool:
-        """Write in the place of what was read as ``version``. False where something else stands there by now."""
+        """Write in the place of what was read as ``version``. False where something else, or nothing, stands there."""
 
     def names(self, prefix: str) -> Iterator[str]:
-        """The names that begin with ``prefix``, sorted."""
+        """The names that begin with ``prefix``, in the order of their code points."""
 
     def erase(self, name: str) -> None:
         """Forget a file that evidence cites by digest only; nothing happens where it is gone already."""
+
+
+def checked(name: str) -> str:
+    """``name``, where it is one that every store can keep.
+
+    Parts of letters, digits and ``._@=+-``, none beginning with a dot, with ``/`` between. No name may be the folder of
+    another.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if len(name) > _NAME_LIMIT or not _NAME.fullmatch(name) or max(map(len, name.split("/"))) > _PART_LIMIT:
+        raise ValueError(f"no name of a file in a store: {name!r:.120}")
+    return name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from maestro.findings import Finding, Verdict
 from maestro.report.conclusion import PREVIEW, counted
 from maestro.report.model import Report
+from maestro.report.staged import with_announcement
 from maestro.report.visible_text import shorten, visible, visible_lines
 
 KIND_LIMIT = 10
@@ -36,7 +37,7 @@ def _finding(kind: str, finding: Finding) -> str:
         properties["endColumn"] = str(max(location.column, location.end_column - 1))
     properties["title"] = shorten(visible(finding.rule), TITLE_LIMIT)
     remedy = f"\n{finding.remedy}" if finding.remedy else ""
-    return _command(kind, properties, f"{finding.message}{remedy}\nmaestro explain {finding.rule}")
+    return _command(kind, properties, f"{with_announcement(finding)}{remedy}\nmaestro explain {finding.rule}")
 
 
 def _error(verdict: Verdict) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from maestro.findings import Edit, Finding, Fix, Verdict
 from maestro.report.json_text import dump
-from maestro.report.model import Report, end_of
+from maestro.report.model import Ahead, Report, end_of
+from maestro.report.staged import hardening_json
 
 SCHEMA = "maestro-conductor/report/v1"
 
@@ -22,9 +23,27 @@ def render(report: Report) -> str:
         "head": report.head,
         "preview": report.preview,
         "verdicts": [_verdict(verdict) for verdict in report.verdicts],
+        "ahead": None if report.ahead is None else _ahead(report.ahead),
         "summary": dataclasses.asdict(report.summary),
     }
     return dump(value)
+
+
+def _ahead(ahead: Ahead) -> dict[str, Any]:
+    return {
+        "days": ahead.days,
+        "as_of": f"{ahead.as_of:%Y-%m-%dT%H:%M:%SZ}",
+        "findings": [
+            {
+                **_finding(soon.finding),
+                "gate": soon.gate,
+                "on": None if soon.on is None else soon.on.isoformat(),
+                "subject_owner": soon.owner,
+            }
+            for soon in ahead.soon
+        ],
+        "errors": list(ahead.errors),
+    }
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
@@ -51,6 +70,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "fix": None if finding.fix is None else _fix(finding.fix),
         "existing": finding.existing,
         "waived_by": finding.waived_by,
+        "hardens": hardening_json(finding.hardens),
         "fingerprint": finding.fingerprint,
         "docs": finding.docs,
         "explain": f"maestro explain {finding.rule}",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from maestro.findings import Finding, Verdict
 from maestro.report.model import Report, Standing, could_not_judge, standing
+from maestro.report.staged import with_announcement
 from maestro.report.visible_text import visible, visible_lines, without_log_commands
 
 _SHOWN: tuple[Standing, ...] = ("blocking", "warning", "waived", "existing")
@@ -58,7 +59,7 @@ class _Suite:
         place = f'file="{_text(location.path)}" line="{location.line}"'
         opening = f'    <testcase classname="maestro.{gate}" name="{_text(name)}" {place} time="0.000"'
         where = f"{visible(location.path)}:{location.line}:{location.column}"
-        body = [f"{where}: {finding.message}", finding.remedy or "", f"maestro explain {finding.rule}"]
+        body = [f"{where}: {with_announcement(finding)}", finding.remedy or "", f"maestro explain {finding.rule}"]
         match standing(finding):
             case "blocking":
                 self._count(1)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from maestro.findings import Finding
 from maestro.report.conclusion import PREVIEW, conclude, counted, gate_rows, tally
-from maestro.report.model import Entry, Report
+from maestro.report.model import Ahead, Entry, Report
+from maestro.report.staged import AHEAD_EXISTING, ahead_title, soon_words, with_announcement
 from maestro.report.visible_text import shorten, visible, without_log_commands
 
 SUMMARY_LIMIT = 1024 * 1024
@@ -46,6 +48,8 @@ def render(report: Report, *, limit: int = SUMMARY_LIMIT) -> str:
     page.folded(counted(report.summary.warnings, "warning"), _FULL, report.entries("warning"))
     page.folded(f"{report.summary.waived:,} waived", _WAIVED, report.entries("waived"))
     page.folded(f"{report.summary.existing:,} already on the target branch", _EXISTING, report.entries("existing"))
+    if report.ahead is not None:
+        page.ahead(report.ahead)
     return without_log_commands(page.text(closing))
 
 
@@ -107,6 +111,17 @@ class _Page:
         if self.table(kind, entries, before=f"\n<details><summary>{title}</summary>\n"):
             self._parts.append(end)
 
+    def ahead(self, ahead: Ahead) -> None:
+        """What is to come, a table for each owner, as far as there is room."""
+        self.add(f"\n**{ahead_title(ahead)}**\n")
+        for owner, found in ahead.by_owner().items():
+            said = [(Entry(one.gate, replace(one.finding, message=soon_words(one), hardens=None))) for one in found]
+            self.table(_EXISTING, said, before=f"\n{code(owner or 'nobody named')}: {len(found):,}\n")
+        if any(soon.finding.existing for soon in ahead.soon):
+            self.add(f"\n{AHEAD_EXISTING}\n")
+        for error in ahead.errors:
+            self.add(f"\nCould not be judged as of then: {code(error)}\n")
+
     def text(self, closing: str) -> str:
         left = ""
         if self.left_out:
@@ -121,15 +136,15 @@ def _full(finding: Finding) -> Sequence[str]:
     fix = " (`maestro fix --write`)" if finding.fix is not None else ""
     todo = (cell(finding.remedy) if finding.remedy else "") + fix
     owner = f" of {cell(finding.owner)}" if finding.owner else ""
-    return _where(finding), cell(finding.message), todo, cell(finding.rule) + owner
+    return _where(finding), cell(with_announcement(finding)), todo, cell(finding.rule) + owner
 
 
 def _waived(finding: Finding) -> Sequence[str]:
-    return _where(finding), cell(finding.message), cell(finding.rule), cell(finding.waived_by or "")
+    return _where(finding), cell(with_announcement(finding)), cell(finding.rule), cell(finding.waived_by or "")
 
 
 def _existing(finding: Finding) -> Sequence[str]:
-    return _where(finding), cell(finding.message), cell(finding.rule)
+    return _where(finding), cell(with_announcement(finding)), cell(finding.rule)
 
 
 _FULL = _Kind(("where", "what", "to do", "rule"), _full)

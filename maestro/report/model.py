@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -58,6 +59,33 @@ def end_of(location: Location) -> tuple[int, int]:
     return line, column
 
 
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """A finding that would begin to block, whose the document is, and the day, where one is announced."""
+
+    gate: str
+    finding: Finding
+    owner: str | None
+    on: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What is to come within ``days``, by owner; ``errors``: gates that could not judge as of then, and why."""
+
+    days: int
+    as_of: dt.datetime
+    soon: tuple[Soon, ...]
+    errors: tuple[str, ...]
+
+    def by_owner(self) -> dict[str | None, list[Soon]]:
+        """Owners in order, nobody last."""
+        out: dict[str | None, list[Soon]] = {}
+        for one in self.soon:
+            out.setdefault(one.owner, []).append(one)
+        return out
+
+
 @dataclass(frozen=True)
 class Report:
     """One check. ``head`` is a commit or ``worktree``; revisions are commit ids or None where there is none.
@@ -76,6 +104,8 @@ class Report:
     engine: str | None = None
     notes: tuple[str, ...] = ()
     rule_titles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    ahead: Ahead | None = None
+    """Where it was asked for. Nothing of it counts in the summary or the exit code."""
 
     @property
     def summary(self) -> Summary:

@@ -12,6 +12,7 @@ from maestro.findings import Edit, Finding, Fix, Location, Verdict
 from maestro.report.conclusion import counted
 from maestro.report.json_text import dump
 from maestro.report.model import Entry, Report, end_of, standing
+from maestro.report.staged import hardening_json, with_announcement
 from maestro.report.visible_text import shorten, visible, visible_lines
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -105,7 +106,7 @@ def _result(finding: Finding, rule_index: int) -> dict[str, Any]:
         "ruleId": finding.rule,
         "ruleIndex": rule_index,
         "level": _LEVELS[finding.mode],
-        "message": _message(f"{finding.message}{advice}"),
+        "message": _message(f"{with_announcement(finding)}{advice}"),
         "locations": [
             {
                 "physicalLocation": {
@@ -120,6 +121,8 @@ def _result(finding: Finding, rule_index: int) -> dict[str, Any]:
     }
     if finding.fingerprint:
         result["partialFingerprints"] = {"maestroFingerprint/v1": finding.fingerprint}
+    if finding.hardens is not None:
+        result["properties"] = {"hardens": hardening_json(finding.hardens)}
     if finding.fix is not None and finding.fix.edits:
         result["fixes"] = [_fix(finding.fix)]
     return result

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from maestro.findings import Finding, Location, Verdict
 from maestro.report.conclusion import PREVIEW, conclude, counted, gate_rows, tally
-from maestro.report.model import Report
+from maestro.report.model import Ahead, Report
 from maestro.report.source_line import ReadSource, Sources, excerpt
+from maestro.report.staged import AHEAD_EXISTING, ahead_title, announcement, soon_words, with_announcement
 from maestro.report.visible_text import shorten, visible, visible_lines, without_log_commands
 
 FULL_WARNINGS = 20
@@ -38,6 +39,8 @@ def render(
     parts += ["\n".join(page.error(verdict)) for verdict in report.errored]
     if not quiet:
         parts += page.others(report)
+        if report.ahead is not None:
+            parts.append("\n".join(page.ahead(report.ahead)))
         parts.append("\n".join([*page.gates(report), *page.context(report)]))
     parts.append(page.last_line(report))
     return without_log_commands("\n\n".join(parts) + "\n")
@@ -123,6 +126,20 @@ class _Page:
             lines.append(f"  … and {left:,} more; `maestro check --format json` lists all of them")
         return ["\n".join(lines)]
 
+    def ahead(self, ahead: Ahead) -> Iterator[str]:
+        """What is to come, under the names of those whose documents it will stop."""
+        yield self._paint(ahead_title(ahead), "strong")
+        for owner, found in ahead.by_owner().items():
+            yield f"  {visible(owner or 'nobody named')}: {len(found):,}"
+            for soon in found[:SHORT_LINES]:
+                message = visible(shorten(soon_words(soon), 200))
+                yield f"    {_place(soon.finding)}  {visible(soon.finding.rule)}  {message}"
+            if len(found) > SHORT_LINES:
+                yield f"    … and {len(found) - SHORT_LINES:,} more; `--format json` lists all of them"
+        if any(soon.finding.existing for soon in ahead.soon):
+            yield f"  {AHEAD_EXISTING}"
+        yield from (f"  could not be judged as of then: {line}" for error in ahead.errors for line in _lines(error))
+
     def gates(self, report: Report) -> Iterator[str]:
         """One line per gate: outcome, how much it judged, how long it took, what it found."""
         rows = []
@@ -167,12 +184,14 @@ def _place(finding: Finding) -> str:
 
 
 def _short(finding: Finding) -> str:
-    message = visible(shorten(finding.message, 160))
+    message = visible(shorten(with_announcement(finding), 160))
     by = f" (waiver {visible(finding.waived_by)})" if finding.waived_by is not None else ""
     return f"  {_place(finding)}  {visible(finding.rule)}  {message}{by}"
 
 
 def _advice(finding: Finding, *, explained: bool) -> Iterable[tuple[str, str]]:
+    if (then := announcement(finding)) is not None:
+        yield "staged", then
     if finding.remedy:
         yield "to do", finding.remedy
     if finding.fix is not None:

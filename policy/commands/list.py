@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maestro.errors import MaestroError, UsageError
+from maestro.report.staged import announced, hardening_json, mode_words
 from maestro.world import World
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         ToolFailure: coverage is asked for, and there is no conftest to ask.
     """
     from maestro.config import CONFIG_PATH, load_config
+    from policy.bundle.door import BundleDoor
     from policy.folder import Folder
     from policy.pack import load_packs
 
@@ -46,7 +49,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     folder = Folder(root)
     if CONFIG_PATH not in folder.entries:
         raise UsageError(f"there is no {CONFIG_PATH}", remedy="`maestro init` writes one", where=str(root))
-    packs = load_packs(folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)))
+    packs = load_packs(
+        folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)), BundleDoor(root, world.now(), world.environ)
+    )
+    packs = packs.on(world.now().astimezone(dt.UTC).date())
     changes = _last_changes(root, packs, world)
     coverage = _coverage(folder, packs, world) if arguments.coverage else None
     write = as_json if arguments.format == "json" else as_text
@@ -99,6 +105,7 @@ def _pack_json(pack: Pack, change: LastChange | None, coverage: Coverage | None)
         "path": pack.path,
         "title": pack.title,
         "mode": pack.mode,
+        "hardens": hardening_json(pack.hardens),
         "owner": pack.owner,
         "input": pack.input,
         "match": list(pack.match),
@@ -109,7 +116,13 @@ def _pack_json(pack: Pack, change: LastChange | None, coverage: Coverage | None)
         "last_change": {"commit": change.commit, "date": change.date} if change else None,
         **bodies,
         "rules": [
-            {"id": f"{pack.name}/{rule.suffix}", "rule": rule.name, "mode": pack.mode_of(rule), "title": rule.title}
+            {
+                "id": f"{pack.name}/{rule.suffix}",
+                "rule": rule.name,
+                "mode": pack.mode_of(rule),
+                "hardens": hardening_json(pack.hardening_of(rule)),
+                "title": rule.title,
+            }
             for rule in pack.rules
         ],
     }
@@ -144,7 +157,9 @@ def as_text(
     lines: list[str] = []
     for pack in packs.packs:
         owner = f"owner {visible(pack.owner)}" if pack.owner else "no owner"
-        lines.append(f"{pack.name}  {pack.mode}  {owner}  input {pack.input}  ({visible(pack.path)})")
+        lines.append(
+            f"{pack.name}  {mode_words(pack.mode, pack.hardens)}  {owner}  input {pack.input}  ({visible(pack.path)})"
+        )
         if pack.title:
             lines.append(f"  {visible(pack.title)}")
         if changes and pack.name in changes:
@@ -159,6 +174,8 @@ def as_text(
             lines.append("  a builtin that fails counts as undefined, as in conftest (custom.builtin_errors)")
         for rule in pack.rules:
             title = f"  {visible(rule.title)}" if rule.title else ""
+            then = pack.hardening_of(rule)
+            title += f"  ({announced(then)})" if then is not None and then != pack.hardens else ""
             lines.append(f"  {pack.mode_of(rule):<7}  {pack.name}/{rule.suffix}{title}")
         if pack.decides:
             lines.append(f"  {pack.mode:<7}  {pack.name}/decision  decides")

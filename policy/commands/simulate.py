@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import shlex
+import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from maestro.errors import ToolFailure, UsageError
 from maestro.world import World
+from policy.bundle.door import BundleDoor
 from policy.folder import Folder, read_regular
 
 if TYPE_CHECKING:
     from maestro.config import Config
     from policy.pack import Pack, Packs
+    from policy.parity.lock import Lock
     from policy.simulation import Subject
 
 CONFIG = "maestro.yaml"
@@ -44,9 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pack", action="append", default=[], metavar="DIR", help="ask this pack instead of maestro.yaml's; repeatable"
     )
+    parser.add_argument(
+        "--bundle", type=Path, metavar="FILE", help="ask the packs of this signed bundle, one that maestro.yaml trusts"
+    )
     parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository around it: packs, pools (default: .)")
     parser.add_argument("--engine", choices=("auto", "conftest", "regopy", "both"), default="auto")
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    parser.add_argument(
+        "--metrics", metavar="FILE", type=Path, help="write what was decided as OpenMetrics, in one step"
+    )
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -56,8 +67,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         UsageError: the file, the inputs or maestro.yaml cannot be used.
         ToolFailure: nothing judges such a file, or a pack that should cannot.
     """
+    from maestro.metrics import write
     from policy.decide import decide
     from policy.engines.choose import choose
+    from policy.metrics import PolicyMetrics
     from policy.simulation import Outcome, allowed, as_json, as_text, inputs_of, overridden
 
     root = (world.cwd / (arguments.repo or ".")).resolve()
@@ -68,14 +81,20 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     changes = _changes(world.cwd / arguments.inputs) if arguments.inputs else {}
     manifest = (world.cwd / arguments.manifest).absolute()
     subject = _subject(manifest.parent.resolve() / manifest.name, root)
-    packs = _packs(folder, config, [(world.cwd / name).resolve() for name in arguments.pack])
+    now = world.now()
+    door = BundleDoor(root, now, world.environ)
+    packs = _packs(folder, config, door, [(world.cwd / name).resolve() for name in arguments.pack])
+    if arguments.bundle is not None:
+        found = door.admit_file(world.cwd / arguments.bundle, config, str(arguments.bundle))
+        packs = [*(packs if arguments.pack else ()), *found.packs.packs]
+    packs = [pack.on(now.astimezone(dt.UTC).date()) for pack in packs]
     places = subject.kind == "Manifest" and any(pack.input == "placement-request" for pack in packs)
     pools = _pools(folder, config) if places else []
 
     asked = [
         (pack, [overridden(value, changes) if changes else value for value in values])
         for pack in packs
-        if (values := inputs_of(pack, subject, pools, world.now(), named=bool(arguments.pack)))
+        if (values := inputs_of(pack, subject, pools, now, named=bool(arguments.pack)))
     ]
     if not asked:
         what = f"a {subject.kind}" if subject.kind else "such a file"
@@ -84,19 +103,30 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             remedy="name one with --pack DIR, or let `packs` and their `match` in maestro.yaml cover it",
             where=str(arguments.manifest),
         )
-    engine = choose(arguments.engine, world.environ)
-    outcomes = [
-        Outcome(decision, pack.input == "placement-request")
-        for pack, values in asked
-        for decision in decide(pack, values, engine)
-    ]
+    engine = choose(arguments.engine, world.environ, cache(lambda: _lock(folder)))
+    outcomes = []
+    metrics = PolicyMetrics()
+    for pack, values in asked:
+        begin = time.perf_counter()
+        decisions = decide(pack, values, engine)
+        metrics.add(decisions, time.perf_counter() - begin)
+        outcomes += [Outcome(decision, pack.input == "placement-request") for decision in decisions]
     if arguments.format == "json":
         world.stdout.write(as_json(outcomes))
     else:
         world.stderr.write(as_text(outcomes, colour=world.colour(world.stderr)))
+    if arguments.metrics is not None:
+        write(world.cwd / arguments.metrics, metrics.text())
     if any(outcome.decision.error is not None for outcome in outcomes):
         return 1
     return 0 if allowed(outcomes) else 10
+
+
+def _lock(folder: Folder) -> Lock:
+    """The folder's own; where nothing is governed, that of this tool, for the packs that came with it."""
+    from policy.parity.lock import LOCK_PATH, lock_at, shipped
+
+    return shipped() if not {CONFIG, LOCK_PATH} & folder.entries.keys() else lock_at(folder)
 
 
 def _config(folder: Folder) -> Config:
@@ -107,11 +137,11 @@ def _config(folder: Folder) -> Config:
     return load_config(CONFIG, folder.read(CONFIG))
 
 
-def _packs(folder: Folder, config: Config, named: Sequence[Path]) -> list[Pack]:
+def _packs(folder: Folder, config: Config, door: BundleDoor, named: Sequence[Path]) -> list[Pack]:
     """maestro.yaml's packs, or the named ones: with the settings that maestro.yaml gives them, if any."""
     from policy.pack import load_packs
 
-    loaded = load_packs(folder, config)
+    loaded = load_packs(folder, config, door)
     if not named:
         return _usable(loaded, folder.root)
     out: list[Pack] = []
@@ -126,7 +156,7 @@ def _packs(folder: Folder, config: Config, named: Sequence[Path]) -> list[Pack]:
         problems = [problem for problem in loaded.problems if problem.pack == inside]
         if inside is not None and problems:
             _refuse(problems[0], folder.root)
-        alone = config.model_copy(update={"packs": [path.name]})
+        alone = config.model_copy(update={"packs": [path.name], "bundles": ()})
         out += _usable(load_packs(_Within(path), alone), path.parent)
     return out
 

@@ -6,6 +6,7 @@ import argparse
 import difflib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +49,12 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
     from maestro.config import CONFIG_PATH, load_config
+    from policy.bundle.door import BundleDoor
     from policy.engines.choose import choose
     from policy.folder import Folder
     from policy.pack import load_packs
     from policy.pack_check import check_pack
+    from policy.parity.lock import lock_at
 
     root = (world.cwd / (arguments.repo or ".")).resolve()
     if not root.is_dir():
@@ -59,9 +62,11 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     folder = Folder(root)
     if CONFIG_PATH not in folder.entries:
         raise UsageError(f"there is no {CONFIG_PATH}", remedy="`maestro init` writes one", where=str(root))
-    loaded = load_packs(folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)))
+    loaded = load_packs(
+        folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)), BundleDoor(root, world.now(), world.environ)
+    )
     packs, problems = _selected(loaded, arguments.pack)
-    engine = choose(arguments.engine, world.environ)
+    engine = choose(arguments.engine, world.environ, cache(lambda: lock_at(folder)))
     conftest, missing = _conftest(engine, world)
     with ThreadPoolExecutor(max_workers=2) as pool:
         checks = list(pool.map(lambda pack: check_pack(folder, pack, engine, conftest), packs))
@@ -80,7 +85,8 @@ def _selected(loaded: Packs, names: Sequence[str]) -> tuple[list[Pack], list[Pac
     if not names:
         if not loaded.packs and not blocking:
             raise SelectionError("there is no pack here", remedy="`packs` in maestro.yaml names the folders of packs")
-        return list(loaded.packs), blocking
+        # A bundle was tested where it was built; fixtures do not travel.
+        return [pack for pack in loaded.packs if pack.bundle is None], blocking
     packs: list[Pack] = []
     problems: list[PackProblem] = []
     for name in names:

@@ -23,10 +23,12 @@ from policy.engines.engine import Engine, Program
 from policy.engines.regopy_engine import RegopyEngine
 
 _KEYS = ("a", "b", "c", "xs", "n", "s")
-_TEXTS = ("", "a", "b", "ab", "a b", "a!", "A", "abc", "10", "9")
+_TEXTS = ("", "a", "b", "ab", "a b", "a!", "A", "abc", "10", "9", "é", 'a"', "a\\", "a\nb", "\x00", "😀", "1.2.0",
+          "10.0.0.0/8", "10.1.2.3", "5Mi", "a/b", "v1.0.0-a.1")  # fmt: skip
 _QUOTED = ('"a"', '"b"')
-_NUMBERS = (0, 1, 2, 9, 10, -1, 3)
-_ENTRYPOINTS = ("deny", "allow", "value", "table", "pick")
+_NUMBERS = (0, 1, 2, 9, 10, -1, 3, 0.5, 2**53 + 1)
+_HEADS = ("value", "table", "deny", "pick", "allow", "low")
+_ENTRYPOINTS = ("deny", "allow", "value", "table", "pick", "low.not", "low.set")
 
 
 class Grammar:
@@ -64,7 +66,29 @@ class Grammar:
 
     def constant(self) -> str:
         return str(
-            self.one('"a"', '"ab"', '"b"', "1", "2", "10", "true", "false", "null", '""', "[]", '"a b"', "[1, 2]")
+            self.one(
+                '"é"',
+                '"a\\""',
+                '"a\\\\"',
+                '"\\n"',
+                '"1.2.0"',
+                '"10.0.0.0/8"',
+                "0.5",
+                "set()",
+                '"a"',
+                '"ab"',
+                '"b"',
+                "1",
+                "2",
+                "10",
+                "true",
+                "false",
+                "null",
+                '""',
+                "[]",
+                '"a b"',
+                "[1, 2]",
+            )
         )
 
     def reference(self, names: list[str], *, wild: bool = True) -> str:
@@ -125,8 +149,33 @@ class Grammar:
                 f"sum({inner[0]})",
                 f"({inner[0]} == {inner[1]})",
                 f"to_number({inner[0]})",
+                f"upper({inner[0]})",
+                f"indexof({inner[0]}, {self.one(*_QUOTED)})",
+                f"replace({inner[0]}, {self.one(*_QUOTED)}, {inner[1]})",
+                f"trim({inner[0]}, {self.one(*_QUOTED)})",
+                f"strings.reverse({inner[0]})",
+                f"base64.encode({inner[0]})",
+                *self.computed(inner),
             )
         )
+
+    def computed(self, inner: list[str]) -> tuple[str, ...]:
+        """Calls that are not regopy's to answer."""
+        first, second = inner[0], inner[1]
+        options = (
+            f"max({first})", f"min({first})", f"sort({first})", f"json.marshal({first})",
+            f"object.subset({first}, {second})", f"semver.is_valid({first})", f'semver.compare({first}, "1.1.0")',
+            f"net.cidr_contains({first}, {second})", f'net.cidr_contains("10.0.0.0/8", {first})',
+            f"net.cidr_is_valid({first})", f"net.cidr_merge({first})", f"units.parse_bytes({first})",
+            f"format_int({first}, 16)", f"strings.split_n({first}, {second}, 2)",
+            f"strings.replace_n({first}, {second})", f"indexof_n({first}, {second})",
+            f"json.remove({first}, {second})", f'json.filter({first}, ["a/b", "xs"])', f"base64.decode({first})",
+            f"urlquery.encode({first})", f"urlquery.decode({first})", f"uri.parse({first})", f"uuid.parse({first})",
+            f"{first} / 2", f"bits.lsh({first}, 2)", f"json.unmarshal({first})", f"hex.decode({first})",
+            f"time.parse_duration_ns({first})", f"({first}, {second} in {inner[2]})",
+            f'$"a{{{first}}}b{{{second}}}"', f'$"{{{first}}}"',
+        )  # fmt: skip
+        return tuple(self.random.sample(options, 8))
 
     def comprehension(self, names: list[str]) -> str:
         inner = list(names)
@@ -140,7 +189,20 @@ class Grammar:
         return f"{{{self.one(*inner or _QUOTED)}: {head} | {body}}}"
 
     def statement(self, names: list[str], depth: int) -> str:
-        kind = self.random.randrange(16)
+        kind = self.random.randrange(19)
+        if kind == 16:
+            path, value = self.fresh(), self.fresh()
+            text = f"walk({self.reference(names, wild=False)}, [{path}, {value}])"
+            names += [path, value]
+            return text
+        if kind == 17:
+            name = self.one(*(names or ["w1"]), "w1", "w2")
+            text = f"{name} = {self.term([each for each in names if each != name], 1)}"
+            if name not in names:
+                names.append(name)
+            return text
+        if kind == 18:
+            return f"{self.operand(names, depth)} {self.one('and', 'or')} {self.operand(names, depth)}"
         if kind <= 2:
             text = self.term(names, depth)
             name = self.fresh()
@@ -187,6 +249,16 @@ class Grammar:
             return text
         return self.reference(names)
 
+    def operand(self, names: list[str], depth: int) -> str:
+        kind = self.random.randrange(5)
+        if kind == 0:
+            return f"{{ {self.body(list(names), self.random.randrange(1, 3), depth + 1)} }}"
+        if kind == 1:
+            return f"not {{ {self.body(list(names), self.random.randrange(1, 3), depth + 1)} }}"
+        if kind == 2 and depth < 2:
+            return f"({self.operand(names, depth + 1)} {self.one('and', 'or')} {self.operand(names, depth + 1)})"
+        return f"{self.one('', 'not ')}{self.negatable(names)}"
+
     def negatable(self, names: list[str]) -> str:
         return str(
             self.one(
@@ -216,6 +288,12 @@ class Grammar:
             yield f"\ndefault value := {self.constant()}"
         yield f"\nvalue := {self.term([], 0)} if {{ {self.body(names, some(1, 3))} }}"
         names = []
+        body = self.body(names, some(1, 3))
+        yield f"\nlow.set contains {self.term(names, 1)} if {{ {body} }}"
+        names = []
+        body = self.body(names, some(1, 3))
+        yield f"\nlow.not := {self.term(names, 1)} if {{ {body} }}"
+        names = []
         body = self.body(names, some(1, 4))
         yield f"\ntable[{self.one(*names or _QUOTED)}] := {self.term(names, 1)} if {{ {body} }}"
         names = []
@@ -229,9 +307,14 @@ class Grammar:
         body = self.body(names, some(1, 3))
         yield f"\npick := {self.term(names, 1)} if {{ {body} }} else := {self.term([], 1)} if {{ {self.body([], 1)} }}"
 
+    def imports(self) -> str:
+        """With `not` imported it means something else."""
+        words = ("and", "or", "not") if self.random.random() < 0.4 else ("and", "or")
+        return "".join(f"import future.keywords.{word}\n" for word in words) + "\n"
+
     def program(self) -> Program:
         """A pack of one module; each rule alone would be refused less often, together they meet."""
-        source = "package t\n\n" + "\n".join(self.rules()) + "\n"
+        source = f"package t\n\n{self.imports()}" + "\n".join(self.rules()) + "\n"
         wanted = [name for name in _ENTRYPOINTS if f"\n{name}" in source]
         return Program({"t.rego": source.encode()}, {}, tuple(f"data.t.{name}" for name in wanted))
 
@@ -246,12 +329,16 @@ def single(grammar: Grammar) -> Program:
         'p(x) if x == "a"\n',
         "p(x) if x.a\n",
     ]
-    heads = [rule for rule in rules if rule.lstrip("\n").startswith(("value", "table", "deny", "pick", "allow"))]
+    heads = [rule for rule in rules if rule.lstrip("\n").startswith(_HEADS)]
     rule = grammar.one(*heads).lstrip("\n")
     name = rule.split(" ")[0].split("[")[0]
     others = ["value := input.n\n", "table[k] := v if some k, v in input.c\n", "deny contains x if some x in input.xs\n",  # noqa: E501
               "allow if input.a == input.b\n"]  # fmt: skip
-    source = "package t\n\n" + "\n".join([*base, *(text for text in others if not text.startswith(name)), rule]) + "\n"
+    source = (
+        f"package t\n\n{grammar.imports()}"
+        + "\n".join([*base, *(text for text in others if not text.startswith(name)), rule])
+        + "\n"
+    )
     return Program({"t.rego": source.encode()}, {}, (f"data.t.{name}",))
 
 
@@ -288,7 +375,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args(arguments)
     conftest = trusted_conftest(os.environ)
-    regopy = RegopyEngine("", proven_only=False)
+    regopy = RegopyEngine("")
     tally = fuzz(options.seed, 1 << 40, conftest, regopy, until=time.monotonic() + options.minutes * 60)
     for program, value, said in tally.different:
         sys.stdout.write(f"=== {value!r}\n{said}\n{program.modules['t.rego'].decode()}\n")

@@ -113,7 +113,7 @@ def tallies(environ: Mapping[str, str], names: list[str] | None = None) -> tuple
         ToolFailure: conftest, Go or the cases are missing.
     """
     conftest = trusted_conftest(environ)
-    regopy = RegopyEngine("", proven_only=False)
+    regopy = RegopyEngine("")
     chosen = list(matching(load(folder(environ)), listed() if names is None else names))
     found = {
         version: run([case for case in chosen if case.version == version], conftest, regopy) for version in ("v1", "v0")

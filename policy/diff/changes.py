@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from maestro.findings import MILDNESS, Mode
+from maestro.findings import MILDNESS, Hardening, Mode
+from maestro.report.staged import mode_words
 from policy.decide import Decision, Reason
 from policy.placement import Placement, read_placement
 
@@ -63,13 +64,14 @@ class _Said:
     mode: Mode
     results: tuple[str, ...]
     text: str
+    hardens: Hardening | None
 
 
 def standing(decision: Decision | None) -> Standing:
     """What a decision comes to."""
     if decision is None:
         return "none"
-    if decision.error is not None:
+    if decision.no_answer is not None:
         return "error"
     modes = {reason.mode for reason in decision.reasons}
     return "deny" if "enforce" in modes else "warn" if "warn" in modes else "allow"
@@ -82,7 +84,7 @@ def changes(before: Decision | None, after: Decision | None) -> list[Change]:
         if was == now:
             return []
         broken = before if was == "error" else after
-        text = (broken.error or "") if broken is not None else ""
+        text = (broken.no_answer or "") if broken is not None else ""
         kind: Kind = "from-error" if was == "error" else "to-error"
         return [Change(kind, "", f"{_WORD[was]} → {_WORD[now]}", text)]
     old, new = _said(before), _said(after)
@@ -97,12 +99,13 @@ def loosens(before: Decision | None, after: Decision | None) -> bool:
     """Whether something that is denied would meet fewer rules that deny it, and no other one in their place.
 
     The last rule gone is deny→allow; but one of two may be waived, so losing either can let a document pass. What was
-    not answered because this engine may not judge it could have been a deny; a pack that broke denied nothing.
+    not answered because this engine may not judge it, or because two engines contradict each other, could have been a
+    deny; a pack that broke denied nothing.
     """
     if standing(after) == "error":
         return False
-    if before is not None and before.error is not None:
-        return before.error_kind == "unsupported"
+    if before is not None and before.no_answer is not None:
+        return before.error_kind in ("unsupported", "disagreement")
     old = {rule for rule, said in _said(before).items() if said.mode == "enforce"}
     new = {rule for rule, said in _said(after).items() if said.mode == "enforce"}
     return bool(old - new) and not new - old
@@ -132,7 +135,9 @@ def _said(decision: Decision | None) -> dict[str, _Said]:
 def _together(reasons: list[Reason]) -> _Said:
     modes = sorted((reason.mode for reason in reasons), key=MILDNESS.__getitem__)
     results = sorted(_result(reason) for reason in reasons)
-    return _Said(modes[0], tuple(results), "; ".join(sorted({reason.message for reason in reasons})))
+    said = "; ".join(sorted({reason.message for reason in reasons}))
+    announced = [one.hardens for one in reasons if one.hardens is not None and one.mode == modes[0]]
+    return _Said(modes[0], tuple(results), said, min(announced, key=lambda one: one.on, default=None))
 
 
 def _result(reason: Reason) -> str:
@@ -144,8 +149,9 @@ def _change(rule: str, old: _Said | None, new: _Said | None) -> Change | None:
         return None if new is None else Change(_APPEARS[new.mode], rule, "", new.text)
     if new is None:
         return Change(_VANISHES[old.mode], rule, "", old.text)
-    if old.mode != new.mode:
-        return Change("mode-flip", rule, f"{old.mode} → {new.mode}", new.text)
+    if old.mode != new.mode or old.hardens != new.hardens:
+        flip = f"{mode_words(old.mode, old.hardens)} → {mode_words(new.mode, new.hardens)}"
+        return Change("mode-flip", rule, flip, new.text)
     if old.results != new.results:
         text = new.text if old.text == new.text else f"{old.text} → {new.text}"
         return Change("message", rule, "", text)

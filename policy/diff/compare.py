@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from maestro.findings import MILDNESS, Mode
+from maestro.findings import MILDNESS, Hardening, Mode
 from policy.decide import Decision
 from policy.diff.cases import NOT_ASKED, Case, NotAsked, Origin, identity
 from policy.diff.changes import ORDER, Kind, Standing, changes, loosens, rules_of, standing
@@ -110,8 +110,8 @@ class Tally:
         self._flows[standing(old), standing(new)] += 1
         if new is not None and new.error_kind in ("compile", "unsupported"):
             self._cannot_judge = new.error
-        if old is not None and new is not None and old.error and new.error:
-            self._unanswered = self._unanswered or new.error
+        if old is not None and new is not None and old.no_answer and new.no_answer:
+            self._unanswered = self._unanswered or new.no_answer
         before, after = rules_of(old), rules_of(new)
         self._spoke |= before | after
         found = changes(old, new)
@@ -197,22 +197,24 @@ def mode_changes(pair: Pair) -> list[ModeChange]:
     if pair.before.problem or pair.after.problem:
         return []
     out = []
-    old = pair.before.pack.mode if pair.before.pack else None
-    new = pair.after.pack.mode if pair.after.pack else None
+    old = (pair.before.pack.mode, pair.before.pack.hardens) if pair.before.pack else (None, None)
+    new = (pair.after.pack.mode, pair.after.pack.hardens) if pair.after.pack else (None, None)
     if old != new:
-        out.append(ModeChange(pair.name, old, new))
+        out.append(ModeChange(pair.name, old[0], new[0], old[1], new[1]))
     for suffix in dict.fromkeys([*before, *after]):
         was, now = before.get(suffix), after.get(suffix)
         if was is None or now is None or was == now or (was, now) == (old, new):
             continue
-        out.append(ModeChange(f"{pair.name}/{suffix}", was, now))
+        out.append(ModeChange(f"{pair.name}/{suffix}", was[0], now[0], was[1], now[1]))
     return out
 
 
-def _modes(side: Side) -> dict[str, Mode]:
-    out: dict[str, Mode] = {}
-    for rule in side.pack.rules if side.pack else ():
-        mode = side.pack.mode_of(rule) if side.pack else "shadow"
-        if rule.suffix not in out or MILDNESS[mode] < MILDNESS[out[rule.suffix]]:
-            out[rule.suffix] = mode
+def _modes(side: Side) -> dict[str, tuple[Mode, Hardening | None]]:
+    """The strictest mode of the rules of each id, and what it will be."""
+    out: dict[str, tuple[Mode, Hardening | None]] = {}
+    if side.pack is not None:
+        for rule in side.pack.rules:
+            mode = side.pack.mode_of(rule)
+            if rule.suffix not in out or MILDNESS[mode] < MILDNESS[out[rule.suffix][0]]:
+                out[rule.suffix] = mode, side.pack.hardening_of(rule)
     return out

@@ -6,9 +6,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from maestro.report.staged import hardening_json
 from maestro.report.visible_text import well_formed
 from policy.diff.changes import ORDER
-from policy.diff.result import Example, PackDiff, PolicyDiff, Row
+from policy.diff.result import Example, ModeChange, PackDiff, PolicyDiff, Row
 
 SCHEMA = "maestro-conductor/policy-diff/v1"
 
@@ -48,7 +49,7 @@ def _pack(pack: PackDiff) -> dict[str, Any]:
         "repeats": pack.repeats,
         "rows": [_row(row) for row in pack.rows],
         "flows": [asdict(flow) for flow in pack.flows],
-        "mode_changes": [asdict(change) for change in pack.mode_changes],
+        "mode_changes": [_mode_change(change) for change in pack.mode_changes],
         "unreached": list(pack.unreached),
         "loosened": {
             "count": pack.loosened,
@@ -72,3 +73,13 @@ def _row(row: Row) -> dict[str, Any]:
 
 def _example(example: Example) -> dict[str, Any]:
     return asdict(example)
+
+
+def _mode_change(change: ModeChange) -> dict[str, Any]:
+    return {
+        "subject": change.subject,
+        "before": change.before,
+        "after": change.after,
+        "hardens_before": hardening_json(change.hardens_before),
+        "hardens_after": hardening_json(change.hardens_after),
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from maestro import canonical_json
-from maestro.findings import Mode
+from maestro.findings import Hardening, Mode
 from policy.diff.cases import Origin
 from policy.diff.changes import Kind, Standing
 
@@ -39,11 +39,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ModeChange:
-    """A pack or a rule whose mode changes, whether or not the corpus shows it. None: it is not there."""
+    """A pack or a rule whose mode changes, or what it will be, whether or not the corpus shows it. None: it is not
+    there."""
 
     subject: str
     before: Mode | None
     after: Mode | None
+    hardens_before: Hardening | None = None
+    hardens_after: Hardening | None = None
 
 
 @dataclass(frozen=True, slots=True)

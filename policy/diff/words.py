@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from maestro.report.staged import mode_words
 from policy.diff.cases import Origin
 from policy.diff.changes import WORDS, Kind
 from policy.diff.result import ModeChange, PackDiff, PackState, PolicyDiff, Row
@@ -94,7 +95,7 @@ def asides(pack: PackDiff) -> Iterator[str]:
     if pack.unanswered:
         yield f"no answer on either side: {pack.unanswered}"
     for change in pack.mode_changes:
-        if change.subject != pack.name:
+        if change.subject != pack.name or change.hardens_before != change.hardens_after:
             yield f"mode of {change.subject}: {_change(change)}"
     if pack.unreached:
         yield f"nothing asked here makes these rules speak: {', '.join(pack.unreached)}"
@@ -106,7 +107,9 @@ def asides(pack: PackDiff) -> Iterator[str]:
 
 
 def _change(change: ModeChange) -> str:
-    return f"{change.before or 'not there'} → {change.after or 'not there'}"
+    before = mode_words(change.before, change.hardens_before) if change.before else "not there"
+    after = mode_words(change.after, change.hardens_after) if change.after else "not there"
+    return f"{before} → {after}"
 
 
 def _mode(state: PackState | None) -> str:

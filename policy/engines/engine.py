@@ -49,12 +49,26 @@ class Values:
 
 
 @dataclass(frozen=True)
+class Disagreement:
+    """Two engines answered, and not the same.
+
+    ``answers``: for the input that was judged, per engine ``{"value": …}``, ``{"undefined": true}`` or
+    ``{"error": …}``. ``smallest``: an input that shows it, as small as was found.
+    """
+
+    entrypoint: str
+    answers: Mapping[str, Any]
+    smallest: Any
+
+
+@dataclass(frozen=True)
 class Broken:
-    """No trustworthy answer for this input. Never an allow."""
+    """No trustworthy answer for this input. Never an allow. ``seen`` is what a disagreement consists of."""
 
     message: str
     kind: BrokenKind
     remedy: str | None = None
+    seen: Disagreement | None = None
 
 
 Answer = Values | Broken

@@ -1,17 +1,12 @@
-"""Programs on which regopy was shown to answer as conftest does: the list, and how a program is recognised in it."""
+"""How a program is recognised in ``policy/parity.lock``, and the regopy that the lock must have been made with."""
 
 from __future__ import annotations
 
-import json
-from importlib import metadata, resources
-from typing import Any
+from importlib import metadata
 
 from maestro import canonical_json
 from policy.engines.engine import Program
 from policy.rego_text import read_text
-
-LIST = "proven.json"
-"""In the folder ``policy``; written by ``python -m policy.engines.prove``."""
 
 
 def program_digest(program: Program) -> str:
@@ -31,18 +26,3 @@ def program_digest(program: Program) -> str:
 def regopy_version() -> str:
     """The installed regopy's version, without importing it."""
     return metadata.version("regopy")
-
-
-def is_proven(program: Program) -> bool:
-    """Whether the program stands in the list, and the list was made with the regopy that is installed."""
-    listed = shipped()
-    return listed.get("regopy") == regopy_version() and program_digest(program) in listed.get("programs", {})
-
-
-def shipped() -> dict[str, Any]:
-    """The list as shipped: ``{"regopy": version, "opa": version, "programs": {digest: {"pack": name, …}}}``."""
-    try:
-        value = json.loads(resources.files("policy").joinpath(LIST).read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -11,30 +11,33 @@ import contextlib
 import dataclasses
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maestro import canonical_json
 from policy.engines.engine import UNDEFINED, Answer, Broken, Program, Values
 from policy.engines.known_bad import TESTED_REGOPY
-from policy.engines.proven import is_proven, regopy_version
+from policy.engines.proven import regopy_version
+from policy.engines.regopy_calls import Calls
 from policy.engines.regopy_values import read as read_value
 from policy.engines.regopy_worker import MEMORY_EXIT
 from policy.pack_data import merged_data
 from policy.preflight.program import Objection
 from policy.preflight.program import read as preflight
+from policy.preflight.text import encode_json
 
+_LATE = 0.02
+"""Seconds between looks at the clock."""
+_KEPT = 50
+"""So many calls are kept for the next input: each is read again with it."""
 _WORKER = Path(__file__).with_name("regopy_worker.py")
-_PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
-"""Text without quotes, backslashes, control characters and anything beyond ASCII."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class RegopyLimits:
     memory: int = 1 << 30
     answer_bytes: int = 64 << 20
     depth: int = 200
+    rounds: int = 100
+    calls: int = 5000
+    """Of computed builtins: evaluations of one input, and calls that stand beside it."""
     crashes: int = 8
     """After so many the rest of the inputs is not asked any more."""
 
@@ -55,7 +61,6 @@ class RegopyEngine:
     """See ``policy.engines.engine.Engine``. ``remedy``: what to say where it may not judge."""
 
     remedy: str
-    proven_only: bool = True
     limits: RegopyLimits = RegopyLimits()
     name: str = "regopy"
 
@@ -73,27 +78,29 @@ class RegopyEngine:
             return [Broken(message, "unsupported", self.remedy)] * len(inputs)
         if program.rego_version != "v1":
             return [Broken("regopy reads old Rego (v0) differently", "unsupported", self.remedy)] * len(inputs)
-        if self.proven_only and not is_proven(program):
-            message = "regopy judges only packs proven to be answered as conftest answers them; this is none of them"
-            return [Broken(message, "unsupported", self.remedy)] * len(inputs)
         readable = preflight(program)
         if isinstance(readable, Objection):
             said = Broken(f"regopy is not proven to read this as OPA does: {readable}", "unsupported", self.remedy)
             return [said] * len(inputs)
-        refused = refusal(merged_data(program.data), self.limits.depth)
+        data = merged_data(program.data)
+        refused = refusal(data, self.limits.depth, asks=readable.asks)
+        try:
+            encode_json(data)
+        except ValueError as error:
+            refused = refused or str(error)
         if refused is not None:
             return [Broken(refused.replace("the input", "the data"), "unsupported", self.remedy)] * len(inputs)
-        lowered = dataclasses.replace(program, modules=readable.modules)
+        lowered = dataclasses.replace(program, modules=readable.modules, entrypoints=readable.entrypoints)
         with tempfile.TemporaryDirectory(prefix="maestro-regopy-") as folder:
-            return self._all(lowered, inputs, Path(folder))
+            return self._all(lowered, inputs, Path(folder), asks=readable.asks)
 
-    def _all(self, program: Program, inputs: Sequence[Any], folder: Path) -> list[Answer]:
+    def _all(self, program: Program, inputs: Sequence[Any], folder: Path, *, asks: bool) -> list[Answer]:
         answers: list[Answer] = []
         worker: _Worker | None = None
         crashes = 0
         try:
             for value in inputs:
-                refused = refusal(value, self.limits.depth)
+                refused = refusal(value, self.limits.depth, asks=asks)
                 if refused is not None:
                     answers.append(Broken(refused, "unsupported", self.remedy))
                     continue
@@ -101,7 +108,7 @@ class RegopyEngine:
                     answers.append(Broken(f"regopy crashed or hung on {crashes} inputs before this one", "crash"))
                     continue
                 if worker is None:
-                    worker = _Worker(program, self.limits, folder)
+                    worker = _Worker(program, self.limits, folder, asks=asks)
                 answer = worker.ask(value)
                 answers.append(answer)
                 if worker.gone:
@@ -114,35 +121,42 @@ class RegopyEngine:
         return answers
 
 
-def refusal(value: Any, depth: int) -> str | None:  # noqa: ANN401
-    """Why regopy must not be asked about an input, or None."""
+def refusal(value: Any, depth: int, *, asks: bool = False) -> str | None:  # noqa: ANN401
+    """Why regopy must not be asked about an input, or None. ``asks``: the program calls what is computed here."""
+    if isinstance(value, float):
+        return _fraction(value, asks=asks)
     pending = [(value, 1)]
     while pending:
         item, level = pending.pop()
         if level > depth:
             return f"the input is nested deeper than {depth}, which regopy does not survive"
-        if isinstance(item, dict):
-            pending.extend((member, level + 1) for member in item.values())
-            pending.extend((key, level) for key in item)
-        elif isinstance(item, (list, tuple)):
-            pending.extend((member, level + 1) for member in item)
-        elif isinstance(item, float) and (str(item) == "-0.0" or "e" in repr(item)):
-            return "the input holds a number with an exponent, or minus zero, which regopy may read differently"
-        elif isinstance(item, str) and not _PLAIN.match(item):
-            return (
-                "the input holds text that regopy reads differently "
-                "(quotes, backslashes, control characters, beyond ASCII)"
-            )
+        for member in item.values() if isinstance(item, dict) else item if isinstance(item, (list, tuple)) else ():
+            if isinstance(member, (dict, list, tuple)):
+                pending.append((member, level + 1))
+            elif isinstance(member, float) and (refused := _fraction(member, asks=asks)) is not None:
+                return refused
+    return None
+
+
+def _fraction(item: float, *, asks: bool) -> str | None:
+    if str(item) == "-0.0" or "e" in repr(item):
+        return "the input holds a number with an exponent, or minus zero, which regopy may read differently"
+    if asks and (item.is_integer() or len(repr(item)) > 15):
+        return "the input holds a fraction that is a whole number or has many digits: a builtin would lose that"
     return None
 
 
 class _Worker:
     """One worker process; ``gone`` once it crashed, hung or could not start."""
 
-    def __init__(self, program: Program, limits: RegopyLimits, folder: Path) -> None:
+    def __init__(self, program: Program, limits: RegopyLimits, folder: Path, *, asks: bool = False) -> None:
+        self._asks = asks
+        self._known = Calls()
         self._program = program
         self._limits = limits
         self._timed_out = False
+        self._deadline: float | None = None
+        self._closed = threading.Event()
         self._failed: Broken | None = None
         self.gone = False
         environ = {"PATH": "", "HOME": str(folder), "TMPDIR": str(folder)}
@@ -155,6 +169,7 @@ class _Worker:
             cwd=folder,
             start_new_session=True,
         )
+        threading.Thread(target=self._watch, daemon=True).start()
         reply = self._exchange(self._question(), limits.build_seconds)
         if isinstance(reply, Broken):
             self._failed = reply
@@ -165,9 +180,10 @@ class _Worker:
         program = self._program
         value = {
             "modules": {name: source.decode("utf-8", "replace") for name, source in program.modules.items()},
-            "data": json.dumps(merged_data(program.data), ensure_ascii=False) if program.data else "",
+            "data": encode_json(merged_data(program.data)) if program.data else "",
             "entrypoints": [entrypoint.removeprefix("data.").replace(".", "/") for entrypoint in program.entrypoints],
             "memory": self._limits.memory,
+            "asks": self._asks,
         }
         return json.dumps(value).encode()
 
@@ -176,10 +192,10 @@ class _Worker:
         if self._failed is not None:
             return self._failed
         try:
-            question = canonical_json.dumps(value)
+            question = encode_json(value).encode()
         except ValueError as error:
             return Broken(f"the input cannot be handed over: {error}", "unsupported")
-        reply = self._exchange(question, self._limits.seconds)
+        reply = self._exchange(question, self._limits.seconds) if not self._asks else self._computed(question)
         if isinstance(reply, Broken):
             return reply
         try:
@@ -192,10 +208,20 @@ class _Worker:
             return Broken("regopy did not answer every entrypoint", "missing")
         return Values(values)
 
+    def _computed(self, question: bytes) -> dict[str, Any] | Broken:
+        """The reply to an input, once every call that it needs stands beside it."""
+        self._known.forget(_KEPT)
+        for _ in range(self._limits.rounds):
+            reply = self._exchange(self._known.beside(question), self._limits.seconds)
+            if isinstance(reply, Broken) or "asked" not in reply:
+                return reply
+            objection = self._known.learn(reply["asked"], self._limits.calls)
+            if objection is not None:
+                return objection
+        return Broken(f"more than {self._limits.rounds} rounds of computed builtins", "unsupported")
+
     def _exchange(self, question: bytes, seconds: float) -> dict[str, Any] | Broken:
-        timer = threading.Timer(seconds, self._expire)
-        timer.daemon = True
-        timer.start()
+        self._deadline = time.monotonic() + seconds
         question_end, answer_end = self._process.stdin, self._process.stdout
         try:
             if question_end is None or answer_end is None:
@@ -206,7 +232,7 @@ class _Worker:
         except (OSError, ValueError):
             line = b""
         finally:
-            timer.cancel()
+            self._deadline = None
         if not line.endswith(b"\n"):
             self.gone = True
             if self._timed_out:
@@ -223,9 +249,14 @@ class _Worker:
             return Broken("regopy's worker answered something else than JSON", "missing")
         return reply
 
-    def _expire(self) -> None:
-        self._timed_out = True
-        self._kill()
+    def _watch(self) -> None:
+        """End the process when an answer is late. One thread for all questions: starting one takes long."""
+        while not self._closed.wait(_LATE):
+            deadline = self._deadline
+            if deadline is not None and time.monotonic() > deadline:
+                self._timed_out = True
+                self._kill()
+                return
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -233,6 +264,7 @@ class _Worker:
 
     def close(self) -> None:
         """End the process; nothing of it stays."""
+        self._closed.set()
         if self._process.poll() is None:
             self._kill()
         self._process.wait()

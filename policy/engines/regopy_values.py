@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import functools
 import json
+from decimal import Decimal
 from typing import Any
 
 from policy.engines.conftest_output import number
+from policy.preflight.text import decoded
 
-_RANKS = {type(None): 0, bool: 1, int: 2, float: 2, str: 3, dict: 6}
+_RANKS = {type(None): 0, bool: 1, int: 2, float: 2, Decimal: 2, str: 3, dict: 6}
 
 
 def read(text: str) -> Any:  # noqa: ANN401
@@ -18,7 +20,7 @@ def read(text: str) -> Any:  # noqa: ANN401
     Raises:
         ValueError: it is none.
     """
-    return _plain(_sorted(json.loads(text, parse_float=number)))
+    return plain(_sorted(decoded(json.loads(text, parse_float=number))))
 
 
 def _sorted(value: Any) -> Any:  # noqa: ANN401
@@ -34,11 +36,12 @@ def _sorted(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def plain(value: Any) -> Any:  # noqa: ANN401
+    """A value without its marks."""
     if isinstance(value, list):
-        return [_plain(member) for member in value[1:]]
+        return [plain(member) for member in value[1:]]
     if isinstance(value, dict):
-        return {key: _plain(member) for key, member in value.items()}
+        return {key: plain(member) for key, member in value.items()}
     return value
 
 

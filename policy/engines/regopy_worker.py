@@ -3,13 +3,15 @@
 Standard input, a line each: the program (JSON: ``modules``, ``data`` text, ``entrypoints``, ``memory``
 bytes), then inputs as JSON text. Standard output, a line each: ``{"ready": true}`` or ``{"error": …}``
 once, then per input ``{"values": [text or null]}`` (null: undefined; sets and
-arrays marked by a first member) or ``{"error": …}``. regopy itself prints
-to standard output, so that is sent to /dev/null and the answers leave by a copy of the descriptor.
+arrays marked by a first member), ``{"asked": [line]}`` (calls to be computed, as the helper ``asked`` printed
+them; ``asks`` in the question) or ``{"error": …}``. regopy prints to standard output, so that is /dev/null, or a pipe
+back to this process, and the answers leave by a copy of the descriptor.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -92,6 +94,39 @@ def _marked(node: Any) -> str:  # noqa: ANN401
     return text
 
 
+class _Printed:
+    """What is printed to descriptor 1, of which only so much is kept."""
+
+    LIMIT = 4 << 20
+    _END = b"\x00\n"
+
+    def __init__(self) -> None:
+        reading, writing = os.pipe()
+        os.dup2(writing, 1)
+        os.close(writing)
+        self._flush = ctypes.CDLL(None).fflush
+        self._kept = bytearray()
+        self._ended = threading.Event()
+        threading.Thread(target=self._read, args=(reading,), daemon=True).start()
+
+    def _read(self, reading: int) -> None:
+        while data := os.read(reading, 1 << 16):
+            if len(self._kept) < self.LIMIT:
+                self._kept += data
+            if data.endswith(self._END):
+                self._ended.set()
+
+    def take(self) -> list[str]:
+        """The lines since the last time. Nothing of ours prints a NUL, nor can a pack."""
+        self._flush(None)
+        os.write(1, self._END)
+        self._ended.wait()
+        self._ended.clear()
+        printed = self._kept.removesuffix(self._END).decode("utf-8", "replace")
+        self._kept.clear()
+        return [line for line in printed.split("\n") if line]
+
+
 def _main() -> None:
     out = os.dup(1)
     null = os.open(os.devnull, os.O_WRONLY)
@@ -99,6 +134,7 @@ def _main() -> None:
     os.dup2(null, 2)
     asked = json.loads(sys.stdin.buffer.readline())
     _limit(asked["memory"])
+    printed = _Printed() if asked["asks"] else None
     from regopy import Interpreter, RegoError
 
     interpreter = Interpreter()
@@ -121,16 +157,22 @@ def _main() -> None:
         return
     _answer(out, {"ready": True})
     for line in sys.stdin.buffer:
+        if printed is not None:
+            printed.take()
         try:
             interpreter.set_input_term(line.decode("utf-8").rstrip("\n"))
             values: list[str | None] = []
             for entrypoint in entrypoints:
                 output = interpreter.query_bundle_entrypoint(bundle, entrypoint)
+                if printed is not None and (lines := printed.take()):
+                    _answer(out, {"asked": lines})
+                    break
                 if not output.ok():
                     raise ValueError(f"{entrypoint}: an error inside a builtin or a conflict")
                 text = str(output)
                 values.append(None if text == "undefined" else _marked(output.expressions().at(0)))
-            _answer(out, {"values": values})
+            else:
+                _answer(out, {"values": values})
         except (RegoError, ValueError, RecursionError, MemoryError) as error:
             _answer(out, {"error": str(error)[:500] or type(error).__name__})
 

@@ -40,6 +40,23 @@ GUARDS: dict[tuple[str, int], str] = {
     ("substring", 1): "whole", ("substring", 2): "integer", ("time.clock", 0): "instant",
     ("time.date", 0): "instant", ("time.weekday", 0): "instant", ("to_number", 0): "decimal",
     ("trim", 1): "filled", ("trim_left", 1): "filled", ("trim_right", 1): "filled",
+    ("base64.encode", 0): "ascii",
+    ("base64url.encode", 0): "ascii",
+    ("base64url.encode_no_pad", 0): "ascii",
+    ("crypto.md5", 0): "ascii",
+    ("crypto.sha1", 0): "ascii",
+    ("crypto.sha256", 0): "ascii",
+    ("hex.encode", 0): "ascii",
+    ("lower", 0): "ascii",
+    ("upper", 0): "ascii",
+    ("trim_space", 0): "ascii",
+    ("units.parse", 0): "ascii",
+    ("glob.quote_meta", 0): "ascii",
+    ("crypto.hmac.md5", 0): "ascii", ("crypto.hmac.md5", 1): "ascii",
+    ("crypto.hmac.sha1", 0): "ascii", ("crypto.hmac.sha1", 1): "ascii",
+    ("crypto.hmac.sha256", 0): "ascii", ("crypto.hmac.sha256", 1): "ascii",
+    ("crypto.hmac.sha512", 0): "ascii", ("crypto.hmac.sha512", 1): "ascii",
+    ("glob.match", 0): "globbed", ("glob.match", 2): "ascii", ("regex.match", 1): "ascii",
 }  # fmt: skip
 
 

@@ -16,8 +16,20 @@ _ORDERED_TEXT = "`^[#-Z^-~]*$`"
 _INTEGER = "floor(x) == x\n\tx <= 9007199254740992\n\tx >= -9007199254740992"
 """Both engines compute exactly with whole numbers up to 2^53."""
 
+_CALL = "\tcall := [name, args]\n\tkey := crypto.md5(json.marshal(call))\n\tnear := substring(key, 0, 2)\n"
+ASKED = (
+    "asks(near, key, call) := false if {\n\tentry := input[near][key]\n\tentry[0] == call\n} else := v if {\n"
+    '\tprint([key, call])\n\tv := to_number("unsupported")\n}\n\n'
+    f"asked(name, args) := v if {{\n{_CALL}\tentry := input[near][key]\n\tentry[0] == call\n\tv := entry[1]\n"
+    f"}} else := v if {{\n{_CALL}\tv := asks(near, key, call)\n\tv == true\n}}"
+)
+"""A computed call: its value from what stands beside the input, undefined if nothing stands in its entry, else the
+question."""
+
 _HELPERS = {
     "text": ["text(x) := x if {\n\tis_string(x)\n}"],
+    "ascii": ["ascii(x) := x if {\n\tis_string(x)\n\tregex.match(`^[ !#-Z^-~\\[\\]]*$`, x)\n}"],
+    "globbed": ["globbed(x) := x if {\n\tis_string(x)\n\tregex.match(`^[A-Za-z0-9@:/_.*? -]*$`, x)\n}"],
     "integer": [f"integer(x) := x if {{\n\tis_number(x)\n\t{_INTEGER}\n}}"],
     "integers": [
         "integers(x) := x if {\n\tis_array(x)\n\tall := {k |\n\tsome k\n\tv := x[k]\n}\n\tgood := {k |\n\tsome k\n"
@@ -48,5 +60,5 @@ _NEEDS = dict.fromkeys(_HELPERS, _BREAK)
 
 def module(wanted: Iterable[str]) -> str:
     """The module that defines these."""
-    rules = [_HELPERS[name][0] + _NEEDS[name] for name in sorted(wanted)]
+    rules = [ASKED if name == "asked" else _HELPERS[name][0] + _NEEDS[name] for name in sorted(wanted)]
     return f"package {PREFIX}\n\n" + "\n\n".join(rules) + "\n"

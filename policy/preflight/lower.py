@@ -9,7 +9,6 @@ comprehension, iteration by
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,12 +16,13 @@ from decimal import Decimal
 
 from policy.preflight import types
 from policy.preflight.builtins import ALLOWED, ARITHMETIC, GUARDS, declared
+from policy.preflight.computed.table import COMPUTED
 from policy.preflight.parser import Refused
+from policy.preflight.text import encode, reserved
 from policy.preflight.tree import Place, Statement, Term
 from policy.preflight.types import ANY, Type
 
 PREFIX = "mc__"
-_PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
 _PATTERN = re.compile(
     r"(?:[A-Za-z0-9 @:/_,;=<>~%&'#!.-]|\\[.\-/+*?()|]|\[\^?[A-Za-z0-9@:/_. +-]+\]"
     r"|[()|^$?*+]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\})*"
@@ -62,6 +62,8 @@ class Names:
     """Texts of calls and rules that may break the input."""
     looping: set[str] = field(default_factory=set)
     """Texts of calls and rules that iterate inside."""
+    root: str = "input"
+    """The input's text: it stands deeper where a table of computed calls stands beside it."""
     total: set[str] = field(default_factory=set)
     """Texts of rules that are never undefined."""
     counter: int = 0
@@ -98,9 +100,13 @@ class Body:
         self.outer = outer
         self.locals: dict[str, Local] = {}
         self.later: set[str] = set()
+        self.own: set[str] = set()
+        """Names in the body's own statements: to the bodies within they are from outside, whatever comes first."""
         self.lines: list[str] = []
         self.iterations = 0
         self.under_not = False
+        self.binds = True
+        """Not within what `and`, `or` or `not` takes without braces."""
         self.last = ""
         """What the last iteration gives."""
         self.ordered = False
@@ -130,10 +136,20 @@ class Body:
 
     def bind(self, term: Term, of: Type) -> str:
         """A variable that gets its value here; its text."""
+        if not self.binds:
+            name = "_" if term.name.startswith("$") else term.name
+            raise Unsafe(term.place, f"{name} is unsafe: it has no value here", "give it a value before, or use braces")
         local = self.find(term.name)
         if local is None:
             if term.name in self.later:
                 raise Refused(term.place, f"{term.name} is used before it is declared", "declare it first")
+            outer = self.outer
+            while outer is not None:
+                if term.name in outer.own:
+                    raise Unsafe(
+                        term.place, f"{term.name} belongs to the body around this one", "give it a value there"
+                    )
+                outer = outer.outer
             local = self.declare(term, None, by_name=False)
         elif local.atom is not None or self.locals.get(term.name) is not local:
             raise Unsafe(term.place, f"{term.name} belongs to the body around this one", "give it a value there")
@@ -174,6 +190,7 @@ class Body:
             elif statement.member is not None and not statement.every:
                 declares = [name for name in statement.member[:2] if name is not None and name.kind == "var"]
             self.later |= {name.name for name in declares}
+            self.own |= _names(statement)
         pending = list(statements)
         while pending:
             pending.remove(self.first_safe(pending))
@@ -241,6 +258,8 @@ class Body:
                 self.declare(name, None)
         elif statement.every:
             self.every(statement)
+        elif statement.logic:
+            self.logic(statement)
         elif statement.member is not None:
             self.member(statement)
         elif statement.term is not None and statement.negated:
@@ -363,6 +382,27 @@ class Body:
              f"{count} == 0"]
         )  # fmt: skip
         self.lines.append(f"{bad} := {{{k} |\n{text}\n}}\n{many} := count({bad})\n{many} == 0")
+
+    def logic(self, statement: Statement) -> None:
+        """Bodies joined by `and`, `or`, or one negated: each is solved apart, and its solutions are counted."""
+        lines, solved = [], []
+        for operand in statement.operands:
+            inner = Body(self.names, self)
+            inner.binds = statement.braces
+            inner.run(operand)
+            inner.finish(statement.place)
+            one, ok = self.names.fresh(), self.names.fresh()
+            text = "\n".join([*inner.lines, f"{one} := 1"])
+            lines.append(f"{ok} := {{{one} |\n{text}\n}}")
+            solved.append(ok)
+        if statement.logic == "or":
+            united = self.names.fresh()
+            lines.append(f"{united} := {' | '.join(solved)}")
+            solved = [united]
+        for ok in solved:
+            count = self.names.fresh()
+            lines.append(f"{count} := count({ok})\n{count} {'==' if statement.logic == 'not' else '!='} 0")
+        self.lines.append("\n".join(lines))
 
     def helpers(self, name: str) -> None:
         self.names.helpers.add(name)
@@ -556,11 +596,12 @@ class Body:
                 raise AssertionError(atom)
             done, known = found
             text, of = known.text, known.type
-            if text.startswith("input") and iterate and self.last and self.names.raising:
+            root = self.names.root
+            if text.startswith(root) and iterate and self.last and self.names.raising:
                 # Tied to the iteration, so that regopy does not evaluate it before a call that may break.
                 tied = self.names.fresh()
-                self.lines.append(f"{tied} := [input, {self.last}]")
-                text = f"{tied}[0]{text.removeprefix('input')}"
+                self.lines.append(f"{tied} := [{root}, {self.last}]")
+                text = f"{tied}[0]{text.removeprefix(root)}"
         for part in parts[done:]:
             text, of = self.step(text, of, part, iterate=iterate)
         return text, of
@@ -627,7 +668,7 @@ class Body:
         declaration = declared().get(name)
         if declaration is None:
             raise Refused(term.place, f"{name} is no builtin that a pack may use")
-        if name not in ALLOWED:
+        if name not in ALLOWED and name not in COMPUTED:
             raise Refused(term.place, f"{name} is not proven to be answered alike", "compute it another way")
         wanted = declaration.get("args", [])
         if len(term.parts) != len(wanted):
@@ -648,11 +689,29 @@ class Body:
             if inner is None:
                 raise Refused(term.place, "nothing is ever in this")
             self.comparable(atoms[0], Atom("", inner), term.place)
+        if name in COMPUTED:
+            return self.asked(term, atoms, declaration["result"])
         text = self.called(name, atoms)
         if not all(types.fits(atom.type, of) for atom, of in zip(atoms, wanted, strict=True)):
             self.names.raising.add(text)
         result: Type = declaration["result"]
         return text, result
+
+    def asked(self, term: Term, atoms: list[Atom], result: Type) -> tuple[str, Type]:
+        """A call that we compute: looked up beside the input, or the evaluation breaks and is begun again."""
+        self.helpers("asked")
+        listed = self.names.fresh()
+        self.lines.append(f"{listed} := [{', '.join(atom.text for atom in atoms)}]")
+        text = f'data.{PREFIX}.asked("{term.name}", {listed})'
+        self.names.raising.add(text)
+        if term.name != "walk":
+            return text, result
+        if self.under_not:
+            raise Unsafe(term.place, "iteration under `not`: the variable is unsafe", "iterate in a statement before")
+        every, value = self.names.fresh(), self.names.fresh("v")
+        self.lines.append(f"{every} := {text}")
+        self.iterate(["", value], Atom(every, {"type": "array", "dynamic": result}), keyed=False)
+        return value, result
 
     def called(self, name: str, atoms: list[Atom]) -> str:
         if name in _OPERATORS:
@@ -670,6 +729,8 @@ class Body:
     def guards(self, name: str, atoms: list[Atom]) -> None:
         for at, atom in enumerate(atoms):
             guard = GUARDS.get((name, at))
+            if name == "regex.match" and _by_bytes(atoms[0].text):
+                continue
             if guard == "order":
                 if not all(types.only(each.type, "number") for each in atoms):
                     self.helpers("order")
@@ -754,13 +815,9 @@ def scalar(term: Term) -> tuple[str, Type]:
         return term.raw, types.NUMBER
     if not isinstance(term.value, str):
         raise Refused(term.place, "a constant that is not understood")
-    if not _PLAIN.match(term.value):
-        raise Refused(
-            term.place,
-            "text with quotes, backslashes, control characters or beyond ASCII, which regopy reads differently",
-            "leave them out",
-        )
-    return json.dumps(term.value), types.STRING
+    if reserved(term.value):
+        raise Refused(term.place, "text with characters that are kept for the engine (U+F0000 to U+F00FF)")
+    return f'"{encode(term.value)}"', types.STRING
 
 
 def pattern(term: Term) -> Atom:
@@ -777,12 +834,38 @@ def pattern(term: Term) -> Atom:
     return Atom(f"`{text}`", types.STRING, constant=True)
 
 
+def _by_bytes(text: str) -> bool:
+    """Whether a pattern matches UTF-8's bytes, as regopy has it, where it matches characters: what may match a part of
+    a character is one negated class that is repeated, and nothing beside it can."""
+    plain = re.sub(r"\\.", "", text)
+    negated = re.findall(r"\[\^[^\]]*\](.?)", plain)
+    if "." in re.sub(r"\[[^\]]*\]", "", plain):
+        return False
+    return not negated or (len(negated) == 1 and negated[0] in ("+", "*") and "(" not in plain)
+
+
 def _variables(term: Term) -> list[Term]:
     if term.kind == "var":
         return [term]
     if term.kind in ("array",):
         return [name for part in term.parts for name in _variables(part)]
     return []
+
+
+def _names(statement: Statement) -> set[str]:
+    """The variables of a statement, without those in bodies within it."""
+    pending = [statement.term] if statement.term is not None else []
+    pending += [term for term in statement.member or () if term is not None and not statement.every]
+    if statement.member is not None and statement.every:
+        pending.append(statement.member[2])
+    found = set()
+    while pending:
+        term = pending.pop()
+        if term.kind == "var" and not term.name.startswith("$"):
+            found.add(term.name)
+        elif not term.kind.endswith("comprehension"):
+            pending += term.parts
+    return found
 
 
 def _calls(term: Term) -> bool:

@@ -6,17 +6,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Literal
 
 from policy.preflight.tree import Import, Module, Place, Rule, Statement, Term
 from policy.rego_text import Token, read_text
 
 DEPTH = 40
 """Terms within terms; deeper is refused, so that nobody's pack exhausts a stack."""
-_KEYWORDS = frozenset(
+KEYWORDS = frozenset(
     {"package", "import", "as", "default", "else", "not", "some", "every", "with", "null", "true", "false",
      "if", "contains", "in"}
 )  # fmt: skip
+_LOGIC: dict[tuple[str, ...], set[str]] = {("future", "keywords", word): {word} for word in ("and", "or", "not")}
+_LOGIC |= {("future", "keywords"): {"and", "or", "not"}, ("rego", "v2"): {"and", "or", "not"}}
 _NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _RELATIONS = {"==": "equal", "!=": "neq", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _LEVELS: tuple[dict[str, str], ...] = (
@@ -51,11 +55,16 @@ def parse(source: bytes) -> Module:
     read = read_text(text)
     if "\r" in text.replace("\r\n", "") or text.startswith("\ufeff"):
         raise Refused((1, 1), "a byte order mark or a lone carriage return", "save the file as plain UTF-8")
-    return _Parser(read.tokens).module()
+    return _Parser(read.tokens, text).module()
 
 
 class _Parser:
-    def __init__(self, tokens: tuple[Token, ...]) -> None:
+    def __init__(self, tokens: tuple[Token, ...], text: str) -> None:
+        self.text = text
+        self.logic: set[str] = set()
+        """Which of `and`, `or` and `not` before a body were imported."""
+        self.template_end = (-1, 0)
+        """The token after a template string, and the line the string ends on."""
         last = tokens[-1] if tokens else None
         end = Token("symbol", "", 1 << 60, last.line + 1 if last else 1, 1, 0, True)
         self.tokens = (*tokens, end)
@@ -77,7 +86,14 @@ class _Parser:
         return Refused(self.place(), what or f"`{shown}` is not understood here", "write it in a simpler form")
 
     def sees(self, *texts: str) -> bool:
-        return self.now.kind in ("symbol", "word") and self.now.text in texts
+        return self.now.kind in ("symbol", "word") and self.now.text in texts and not self.keyword_as_name()
+
+    def keyword_as_name(self) -> bool:
+        """`not.a`: a keyword with a point directly behind it is a name."""
+        if self.now.kind != "word" or self.now.text not in KEYWORDS:
+            return False
+        after = self.tokens[self.at + 1]
+        return after.text == "." and after.offset == self.now.offset + len(self.now.text)
 
     def take(self, text: str) -> bool:
         if self.sees(text):
@@ -90,10 +106,14 @@ class _Parser:
             raise self.fail(f"`{self.now.text[:40] or 'the end of the file'}` where `{text}` was expected")
 
     def adjacent(self) -> bool:
+        if self.template_end[0] == self.at:
+            return False
         before = self.tokens[self.at - 1]
         return self.now.offset == before.offset + len(before.text)
 
     def new_line(self) -> bool:
+        if self.template_end[0] == self.at:
+            return self.now.line > self.template_end[1]
         before = self.tokens[self.at - 1]
         return self.now.line > before.line + before.text.count("\n")
 
@@ -106,6 +126,7 @@ class _Parser:
         rules: list[Rule] = []
         while self.sees("import"):
             imports.append(self.imported())
+            self.logic |= _LOGIC.get(imports[-1].path, set())
         while self.now.text:
             if not self.now.first and self.tokens[self.at - 1].text != ";":
                 raise self.fail()
@@ -115,7 +136,7 @@ class _Parser:
         return Module(package, imports, rules)
 
     def word(self) -> str:
-        if self.now.kind != "word" or self.now.text in _KEYWORDS:
+        if self.now.kind != "word" or self.now.text in KEYWORDS:
             raise self.fail()
         self.at += 1
         return self.tokens[self.at - 1].text
@@ -178,8 +199,6 @@ class _Parser:
         return rule
 
     def head(self, place: Place) -> Rule:
-        if self.now.kind != "word" or self.now.text in _KEYWORDS:
-            raise self.fail()
         rule = Rule(place, [self.variable()])
         while self.sees(".", "[") and self.adjacent():
             rule.ref.append(self.ref_part())
@@ -215,17 +234,17 @@ class _Parser:
             raise self.fail("`else` without a value or `if`")
         return other
 
-    def braced(self) -> list[Statement]:
+    def braced(self, *, operand: bool = False) -> list[Statement]:
         self.need("{")
         start = self.at
-        if not self.sees("some", "every", "not"):
+        if not self.sees("some", "every", "not") and not (self.logic and self.sees("{", "(")):
             self.term()
             if self.sees("|"):
                 raise self.fail("a body that reads like a comprehension")
             self.at = start
         body = self.statements("}")
         self.need("}")
-        if not self.now.first and not self.sees("else", "}", "]", ")", ";", ","):
+        if not operand and not self.now.first and not self.sees("else", "}", "]", ")", ";", ",", *self.logic):
             raise self.fail("something after the body on its line")
         return body
 
@@ -251,21 +270,96 @@ class _Parser:
         elif self.sees("every"):
             found = self.every(place)
         else:
-            negated = self.take("not")
-            if negated and self.sees("some", "every", "not"):
-                raise self.fail()
-            found = Statement(place, self.assignment(), negated)
+            found = self.chain("or", first=True)
         while self.sees("with"):
             self.at += 1
             target = self.reference()
             self.need("as")
             found.withs.append((target, self.infix()))
+        if self.logic & {"and", "or"} and self.sees("and", "or"):
+            raise self.fail()
         self.depth -= 1
         return found
+
+    def chain(self, operator: Literal["and", "or"], *, first: bool) -> Statement:
+        """Operands joined by `or`, of operands joined by `and`, where these words are imported."""
+        place = self.place()
+        operands = [self.operands(operator, first=first)]
+        while operator in self.logic and self.take(operator):
+            operands.append(self.operands(operator, first=False))
+        if len(operands) == 1:
+            return operands[0][0]
+        return Statement(place, logic=operator, operands=operands, braces=False)
+
+    def operands(self, operator: Literal["and", "or"], *, first: bool) -> list[Statement]:
+        return [self.chain("and", first=first)] if operator == "or" else self.operand(first=first)
+
+    def operand(self, *, first: bool) -> list[Statement]:
+        """A body in braces, a group in parentheses, or a literal; braces that begin a statement are a body only if
+        `and` or `or` follows."""
+        place = self.place()
+        joins = bool(self.logic & {"and", "or"})
+        if joins and self.sees("{"):
+            found = self.attempt(self.braced_operand, first=first)
+            if found is not None:
+                return found
+            raise_after = True
+        else:
+            raise_after = False
+        if joins and self.sees("("):
+            found = self.attempt(self.group, first=False)
+            if found is not None:
+                return found
+        negated = self.take("not")
+        if negated and self.sees("some", "every", "not"):
+            raise self.fail()
+        if negated and "not" in self.logic:
+            braces = self.sees("{")
+            return [Statement(place, logic="not", operands=[self.negated_operand()], braces=braces)]
+        term = self.assignment()
+        if joins and (raise_after or term.kind in ("set", "object")) and (not first or self.sees("and", "or")):
+            raise self.fail("braces that are neither a body nor a value here")
+        return [Statement(place, term, negated)]
+
+    def negated_operand(self) -> list[Statement]:
+        if self.sees("{"):
+            return self.braced()
+        if self.sees("("):
+            found = self.attempt(self.group, first=False)
+            if found is not None:
+                return found
+        place = self.place()
+        return [Statement(place, self.assignment())]
+
+    def attempt(self, read: Callable[[], list[Statement]], *, first: bool) -> list[Statement] | None:
+        """What is read, or None with nothing read. ``first``: `and` or `or` has to follow."""
+        kept = self.at, self.depth, self.wildcards
+        try:
+            found = read()
+            if not first or self.sees("and", "or"):
+                return found
+        except Refused:
+            pass
+        self.at, self.depth, self.wildcards = kept
+        return None
+
+    def braced_operand(self) -> list[Statement]:
+        return [Statement(self.place(), logic="and", operands=[self.braced(operand=True)])]
+
+    def group(self) -> list[Statement]:
+        """`(a or b)`: parentheses around one term are the term's own."""
+        self.need("(")
+        found = self.chain("or", first=False)
+        if not found.logic or (found.logic == "and" and found.braces):
+            raise self.fail()
+        self.need(")")
+        return [found]
 
     def assignment(self) -> Term:
         place = self.place()
         left = self.infix()
+        if self.take(","):
+            return self.member_with_key(place, left)
         for text, name in ((":=", "assign"), ("=", "eq")):
             if self.take(text):
                 return Term("call", place, name=name, parts=[left, self.infix()], infix=text)
@@ -333,7 +427,7 @@ class _Parser:
     def variable(self) -> Term:
         place = self.place()
         text = self.now.text
-        if self.now.kind != "word" or text in _KEYWORDS:
+        if self.now.kind != "word" or (text in KEYWORDS and not self.keyword_as_name()):
             raise self.fail()
         self.at += 1
         if text == "_":
@@ -365,8 +459,8 @@ class _Parser:
         elif token.kind in ("string", "raw"):
             found = Term("string", place, self.string())
         elif token.kind == "template":
-            raise Refused(place, "template strings are not supported", 'write `concat("", [...])`')
-        elif token.text in ("true", "false", "null"):
+            found = self.template()
+        elif self.sees("true", "false", "null"):
             self.at += 1
             found = Term("null", place) if token.text == "null" else Term("boolean", place, value=token.text == "true")
         elif token.kind == "word":
@@ -374,6 +468,8 @@ class _Parser:
         elif token.text == "(":
             self.at += 1
             found = self.infix()
+            if self.take(","):
+                found = self.member_with_key(place, found)
             self.need(")")
         elif token.text == "[":
             found = self.array()
@@ -412,6 +508,68 @@ class _Parser:
         names = [parts[0].name, *(str(part.value) for part in parts[1:])]
         self.at += 1
         return Term("call", place, name=".".join(names), parts=self.terms(")"))
+
+    def member_with_key(self, place: Place, key: Term) -> Term:
+        value = self.level(0)
+        self.need("in")
+        found = Term("call", place, name="internal.member_3", parts=[key, value, self.level(0)], infix="in")
+        while self.take("in"):
+            found = Term("call", place, name="internal.member_2", parts=[found, self.level(0)], infix="in")
+        return found
+
+    def template(self) -> Term:
+        """A template string: its text stands between tokens. Each expression becomes a set of its value, or of none."""
+        token, place = self.now, self.place()
+        self.at += 1
+        raw = token.text.endswith("`")
+        at = token.offset + 2
+        parts: list[Term] = []
+        while True:
+            stop = self.template_text(at, raw=raw)
+            literal = self.text[at:stop]
+            if literal:
+                parts.append(Term("string", place, self.template_literal(place, literal, raw=raw)))
+            if self.text[stop] != "{":
+                break
+            at = self.template_expression(parts)
+        ends = token.line + self.text.count("\n", token.offset, stop)
+        self.template_end = (self.at, ends)
+        return Term("call", place, name="internal.template_string", parts=[Term("array", place, parts=parts)])
+
+    def template_text(self, at: int, *, raw: bool) -> int:
+        """Where the text ends: at the closing quote, or at a brace."""
+        while at < len(self.text):
+            ch = self.text[at]
+            if ch == ("`" if raw else '"') or ch == "{":
+                return at
+            if (ch == "\n" and not raw) or ch == "}":
+                break
+            at += 2 if ch == "\\" and (not raw or self.text[at + 1 : at + 2] == "{") else 1
+        raise self.fail("a template string without an end, or with a brace")
+
+    def template_literal(self, place: Place, literal: str, *, raw: bool) -> str:
+        if raw:
+            return literal.replace("\\{", "{")
+        unescaped = re.sub(r"\\(.)", lambda found: "{" if found[1] == "{" else found[0], literal)
+        try:
+            return str(json.loads(f'"{unescaped}"'))
+        except ValueError as error:
+            raise Refused(place, "a template string in a form that is not understood") from error
+
+    def template_expression(self, parts: list[Term]) -> int:
+        """Read up to the closing brace; the offset after it."""
+        place = self.place()
+        value = self.infix()
+        closing = self.now
+        self.need("}")
+        if value.kind in ("null", "boolean", "number", "string"):
+            parts.append(value)
+        else:
+            self.wildcards += 1
+            name = Term("var", place, name=f"$w{self.wildcards}")
+            bound = Statement(place, Term("call", place, name="eq", parts=[name, value], infix="="))
+            parts.append(Term("setcomprehension", place, parts=[name], body=[bound]))
+        return closing.offset + 1
 
     def number(self) -> Term:
         place = self.place()

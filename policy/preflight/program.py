@@ -11,13 +11,14 @@ from policy.engines.engine import Program
 from policy.preflight import types
 from policy.preflight.helpers import module as helper_module
 from policy.preflight.lower import PREFIX, Atom, Body, Global, Names, scalar
-from policy.preflight.parser import Refused, parse
+from policy.preflight.parser import KEYWORDS, Refused, parse
 from policy.preflight.tree import Module, Rule, Term
 from policy.preflight.types import ANY, Type
+from policy.rego_text import read_text
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 Path = tuple[str, ...]
-_FUTURE = {("future", "keywords", word) for word in ("if", "in", "contains", "every")}
+_FUTURE = {("future", "keywords", word) for word in ("if", "in", "contains", "every", "and", "or", "not")}
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Readable:
     """The program for regopy."""
 
     modules: Mapping[str, bytes]
+    entrypoints: tuple[str, ...]
+    """In the program's order; rules under longer names have others here."""
+    asks: bool = False
+    """Whether it calls what is computed here: then the input stands under ``input``, and answers beside it
+    (``policy.engines.regopy_calls``)."""
 
 
 @dataclass
@@ -48,6 +54,8 @@ class _Group:
 
     path: Path
     kind: str
+    name: str
+    package: Path
     arity: int | None = None
     rules: list[tuple[str, Module, Rule]] = field(default_factory=list)
     type: Type | None = None
@@ -62,6 +70,10 @@ def read(program: Program) -> Readable | Objection:
     """The program as regopy reads it right, or the first thing that stands against it."""
     reader = _Reader(program)
     try:
+        found = reader.run()
+        if not found.asks:
+            return found
+        reader = _Reader(program, asks=True)
         return reader.run()
     except Refused as refused:
         return Objection(reader.file, *refused.place, refused.message, refused.instead)
@@ -70,10 +82,12 @@ def read(program: Program) -> Readable | Objection:
 
 
 class _Reader:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, asks: bool = False) -> None:
         self.program = program
+        self.root = 'input["input"]' if asks else "input"
         self.file = next(iter(program.modules), "")
         self.groups: dict[Path, _Group] = {}
+        self.firsts: set[Path] = set()
         self.packages: set[Path] = set()
         self.modules: dict[str, Module] = {}
         self.counter = Names(lambda _: None, lambda _: None, lambda _: False)
@@ -93,16 +107,28 @@ class _Reader:
         for group in self.groups.values():
             self.type_of(group, (1, 1))
         modules = {name: self.render(module).encode() for name, module in self.modules.items()}
+        asks = "asked" in self.counter.helpers
+        if asks and "key" in self.counter.helpers:
+            raise Refused((1, 1), "an object whose keys may be numbers, beside a builtin that is computed")
+        if asks:
+            for name, source in self.program.modules.items():
+                self.file = name
+                _plain_fractions(source)
         if self.counter.helpers:
             modules[f"{PREFIX}.rego"] = helper_module(self.counter.helpers).encode()
-        return Readable(modules)
+        entrypoints = []
+        for entrypoint in self.program.entrypoints:
+            group = self.groups[tuple(entrypoint.split("."))[1:]]
+            entrypoints.append(".".join(("data", *group.package, group.name)))
+        return Readable(modules, tuple(entrypoints), asks)
 
     def collect(self, name: str, module: Module) -> None:
         self.packages.add(module.package)
         seen = set()
+        split = self.split(module.package)
         for imported in module.imports:
             path = imported.path
-            if path in (("rego", "v1"), ("future", "keywords")) or path in _FUTURE:
+            if path in (("rego", "v1"), ("rego", "v2"), ("future", "keywords")) or path in _FUTURE:
                 continue
             if path[0] not in ("data", "input") or len(path) < 2:
                 raise Refused(imported.place, f"the import of {'.'.join(path)}", "import from data or input")
@@ -110,11 +136,17 @@ class _Reader:
                 raise Refused(imported.place, f"{imported.alias} is imported twice")
             seen.add(imported.alias)
         for rule in module.rules:
-            kind, arity = _kind(rule)
-            path = (*module.package, rule.name)
+            apart = rule.name in split
+            kind, arity = _kind(rule, apart=apart)
+            path = (*module.package, *(_names(rule) if apart else [rule.name]))
+            self.firsts.add((*module.package, rule.name))
             if rule.name in ("input", "data") or rule.name in seen:
                 raise Refused(rule.place, f"{rule.name} is a root document or an import", "rename the rule")
-            group = self.groups.setdefault(path, _Group(path, kind, arity))
+            if path not in self.groups:
+                plain = not apart and rule.name not in KEYWORDS
+                name_here = rule.name if plain else f"{PREFIX}rule_{len(self.groups)}"
+                self.groups[path] = _Group(path, kind, name_here, module.package, arity)
+            group = self.groups[path]
             if (group.kind, group.arity) != (kind, arity):
                 raise Refused(rule.place, f"{rule.name} is defined in two ways", "give the rules different names")
             if rule.default and any(other.default for _, _, other in group.rules):
@@ -123,8 +155,26 @@ class _Reader:
                 raise Refused(rule.place, "a default for a set or an object")
             group.rules.append((name, module, rule))
 
+    def split(self, package: Path) -> set[str]:
+        """Names below which each rule stands apart: a set, a function or several parts under a longer name, all of
+        them constant."""
+        rules = [rule for module in self.modules.values() if module.package == package for rule in module.rules]
+        wanted = {
+            rule.name
+            for rule in rules
+            if len(rule.ref) > 2
+            or (len(rule.ref) == 2 and (rule.key or rule.arguments is not None or rule.otherwise or rule.default))
+        }
+        constant = {rule.name for rule in rules} - {
+            rule.name for rule in rules if len(rule.ref) < 2 or any(part.kind != "string" for part in rule.ref[1:])
+        }
+        return wanted & constant
+
     def conflicts(self) -> None:
         for path in self.groups:
+            for other in self.groups:
+                if other != path and other[: len(path)] == path:
+                    raise Refused((1, 1), f"data.{'.'.join(path)} is a rule, and data.{'.'.join(other)} is another")
             for package in self.packages:
                 if package[: len(path)] == path:
                     raise Refused((1, 1), f"data.{'.'.join(path)} is a rule and a package", "rename one of them")
@@ -149,14 +199,14 @@ class _Reader:
         }
 
         def is_global(name: str) -> bool:
-            return name in ("input", "data") or name in imports or (*module.package, name) in self.groups
+            return name in ("input", "data") or name in imports or (*module.package, name) in self.firsts
 
         def expand(parts: list[str | None]) -> tuple[Path, int] | None:
             """The full path of constants a reference begins with, and how many names its first part stands for."""
             first = parts[0]
             if first is None:
                 return None
-            if (*module.package, first) in self.groups:
+            if (*module.package, first) in self.firsts:
                 base: Path = ("data", *module.package, first)
             elif first in imports:
                 base = imports[first]
@@ -181,7 +231,7 @@ class _Reader:
             place = term.place
             if path[0] == "input":
                 text = "".join(f"[{json.dumps(part)}]" for part in path[1:base])
-                return 1, Global("input" + text, ANY)
+                return 1, Global(self.root + text, ANY)
             for length in range(2, len(path) + 1):
                 group = self.groups.get(path[1:length])
                 if group is not None:
@@ -194,6 +244,8 @@ class _Reader:
                     if group.total:
                         names.total.add(text)
                     return max(1, length - base + 1), Global(text, of)
+            if any(other[: len(path) - 1] == path[1:] for other in self.groups):
+                raise Refused(place, f"{'.'.join(path)} is all rules below it", "name one of them")
             for package in self.packages:
                 shared = min(len(package), len(path) - 1)
                 if path[1 : shared + 1] == package[:shared]:
@@ -219,12 +271,13 @@ class _Reader:
 
         names = Names(reference, call, is_global)
         names.helpers = self.counter.helpers
+        names.root = self.root
         return names
 
     def text(self, group: _Group, module: Module) -> str:
-        if group.path[:-1] == module.package:
-            return group.path[-1]
-        return ".".join(("data", *group.path))
+        if group.package == module.package:
+            return group.name
+        return ".".join(("data", *group.package, group.name))
 
     # --- rules
 
@@ -259,7 +312,7 @@ class _Reader:
     def render(self, module: Module) -> str:
         texts = []
         for rule in module.rules:
-            group = self.groups[(*module.package, rule.name)]
+            group = self.groups.get((*module.package, rule.name)) or self.groups[(*module.package, *_names(rule))]
             texts.append(group.texts[id(rule)])
         return f"package {'.'.join(module.package)}\n\n" + "\n\n".join(texts) + "\n"
 
@@ -287,7 +340,7 @@ class _Writer:
         if rule.value is None:
             raise Refused(rule.place, "a default without a value")
         text, of = ground(rule.value)
-        head = rule.name
+        head = self.group.name
         if rule.arguments is not None:
             names = [argument.name for argument in rule.arguments if argument.kind == "var"]
             if len(names) != len(rule.arguments) or len(set(names)) != len(names):
@@ -306,16 +359,16 @@ class _Writer:
         body.run(rule.body)
         value = rule.key if rule.key is not None else rule.value
         key = ""
-        if len(rule.ref) == 2:
+        if self.group.kind == "object":
             key = self.key(rule, body)
         atom = Atom("true", types.BOOLEAN, constant=True) if value is None else body.atom(value)
         body.finish(rule.place)
         lines = body.lines
         head += key
         of = atom.type
-        if len(rule.ref) == 2 and rule.ref[1].kind == "string":
+        if self.group.kind == "object" and rule.ref[1].kind == "string":
             of = {"type": "object", "static": [{"key": rule.ref[1].value, "value": of}]}
-        elif len(rule.ref) == 2:
+        elif self.group.kind == "object":
             of = {"type": "object", "static": [], "dynamic": {"key": self.key_type, "value": of}}
         if arguments is None:
             head += " contains " if rule.key is not None else " := "
@@ -327,7 +380,7 @@ class _Writer:
     def head(self, rule: Rule, body: Body) -> str:
         self.arguments: dict[str, Atom] = {}
         if rule.arguments is None:
-            return rule.name
+            return self.group.name
         texts = []
         for argument in rule.arguments:
             if argument.kind == "var":
@@ -340,7 +393,7 @@ class _Writer:
                 texts.append(scalar(argument)[0])
             else:
                 raise Refused(argument.place, "a pattern as an argument", "take a name, and its parts in the body")
-        return f"{rule.name}({', '.join(texts)})"
+        return f"{self.group.name}({', '.join(texts)})"
 
     def key(self, rule: Rule, body: Body) -> str:
         term = rule.ref[1]
@@ -355,6 +408,14 @@ class _Writer:
         return f"[{atom.text}]"
 
 
+def _plain_fractions(source: bytes) -> None:
+    """What regopy prints of a fraction is 15 digits, without zeros at the end."""
+    for token in read_text(source.decode()).tokens:
+        if token.kind == "number" and "." in token.text and (token.text.endswith("0") or len(token.text) > 15):
+            place = token.line, token.column
+            raise Refused(place, "a fraction with 0 at its end or many digits, beside a builtin that is computed")
+
+
 def _constant(rule: Rule) -> bool:
     """Whether a rule has a value whatever the input."""
     if rule.body or rule.value is None or rule.arguments is not None:
@@ -366,7 +427,16 @@ def _constant(rule: Rule) -> bool:
     return True
 
 
-def _kind(rule: Rule) -> tuple[str, int | None]:
+def _names(rule: Rule) -> list[str]:
+    return [rule.name, *(str(part.value) for part in rule.ref[1:])]
+
+
+def _kind(rule: Rule, *, apart: bool) -> tuple[str, int | None]:
+    if apart:
+        return (
+            ("function", len(rule.arguments)) if rule.arguments is not None
+            else ("set" if rule.key is not None else "complete", None)
+        )  # fmt: skip
     if len(rule.ref) > 2:
         raise Refused(rule.place, "a rule name of more than two parts", "make an object of it")
     if rule.arguments is not None:

@@ -36,7 +36,7 @@ class Term:
 class Statement:
     """One expression of a body. ``term``: what is evaluated (``:=`` and ``=`` are calls of assign and eq).
     ``some``: names declared without ``in``. ``member``: ``some [key,] value in domain``. ``every``: the same, and a
-    ``body``. ``withs``: target and value."""
+    ``body``. ``withs``: target and value. ``logic``: bodies (``operands``) that are joined, or one that is negated."""
 
     place: Place
     term: Term | None = None
@@ -46,6 +46,10 @@ class Statement:
     every: bool = False
     body: list[Statement] = field(default_factory=list)
     withs: list[tuple[Term, Term]] = field(default_factory=list)
+    logic: Literal["", "and", "or", "not"] = ""
+    operands: list[list[Statement]] = field(default_factory=list)
+    braces: bool = True
+    """Whether the operands stand in braces: only there may they bind a variable."""
 
 
 @dataclass(slots=True)

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
+import gc
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from maestro.counting import many
 from maestro.errors import SelectionError, ToolFailure, UsageError
+from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust, trust_of
+from maestro.ledger.checkpoint import Checkpoint, signer_of
+from maestro.ledger.checkpoint import parse as parse_checkpoint
+from maestro.ledger.entry import parse as parse_entry
+from maestro.ledger.folder import FolderStore
+from maestro.ledger.head import Head
+from maestro.ledger.log import Log, proof_text, published
+from maestro.ledger.log_check import Flaw, LogReport, check_log
 from maestro.report.visible_text import visible
-from maestro.repository import Repository, Snapshot
+from maestro.repository import Repository
 from maestro.world import World
-from runner.ledger_check import BREAK_GLASS_RULE, NOT_PROVEN, RunReport, check_run
+from runner.ledger_check import BREAK_GLASS_RULE, NOT_PROVEN, Logged, RunReport, check_run
+from runner.looking import looked_at
+from runner.merged_waivers import subjects_waived
 from runner.run_folder import RunFolder, all_runs, run_folder
-
-if TYPE_CHECKING:
-    from maestro.config import Config
 
 SCHEMA = "maestro-conductor/receipts/v1"
 SHOWN = 50
@@ -28,23 +39,62 @@ SHOWN = 50
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("action", choices=("list", "show", "verify", "export"))
+    parser.add_argument("action", choices=("list", "show", "verify", "export", "checkpoint", "prove"))
     parser.add_argument(
-        "what", nargs="?", metavar="ID|DIR", help="show: a run's or an execution's id; export: a folder"
+        "what",
+        nargs="?",
+        metavar="ID|DIR|FILE",
+        help="show: a run's or an execution's id; export: a folder; checkpoint: the file to write; prove: a run's id",
     )
     parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
-    parser.add_argument("--store", metavar="DIR", help="the ledger's folder (default: maestro.yaml's)")
+    parser.add_argument("--store", metavar="PLACE", help="a folder, s3://, gs:// or git+… (default: maestro.yaml's)")
     parser.add_argument("--run", metavar="ID", help="only this run")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="verify: one kept elsewhere, that the ledger must continue"
+    )
+    parser.add_argument("--timestamp", metavar="FILE", help="verify: an RFC 3161 response about the checkpoint")
+    parser.add_argument(
+        "--held-since", metavar="TIME", help="verify: since when you have held the checkpoint, by your own word"
+    )
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
 
 
 @dataclass(frozen=True)
 class _Ledger:
-    """The folder, whom to believe, and which broken glass is closed."""
+    """The folder, whom to believe, and which broken glass is closed.
+
+    ``elsewhere`` is where the ledger is kept when the folder is a copy of it.
+    """
 
     store: Path
     trust: Trust
     closed: frozenset[str]
+    origin: str | None
+    authorities: tuple[str, ...]
+    elsewhere: str | None = None
+
+    @property
+    def place(self) -> str:
+        """What people call it."""
+        return self.elsewhere or str(self.store)
+
+    @property
+    def log(self) -> Log:
+        """The log in it."""
+        return Log(FolderStore(self.store))
+
+    def head(self) -> Head:
+        """The log's head, believed.
+
+        Raises:
+            SelectionError: there is no log.
+            BadEvidence: changed, or signed by nobody who is listed.
+        """
+        head = self.log.head()
+        if head is None:
+            raise SelectionError(f"there is no log in {self.place} yet", remedy="`maestro run` starts it")
+        signer_of(head.checkpoint, self.trust)
+        return head
 
     def runs(self, wanted: str | None) -> list[RunFolder]:
         """All runs, or the one asked for.
@@ -57,13 +107,13 @@ class _Ledger:
         folder = run_folder(self.store, wanted)
         if not folder.exists:
             raise SelectionError(
-                f"there is no run {wanted} in {self.store}", remedy="`maestro receipts list` shows them"
+                f"there is no run {wanted} in {self.place}", remedy="`maestro receipts list` shows them"
             )
         return [folder]
 
-    def check(self, folder: RunFolder) -> RunReport:
+    def check(self, folder: RunFolder, logged: Logged | None = None) -> RunReport:
         """What holds of one run."""
-        return check_run(folder, self.trust, lambda run_id: f"Run/{run_id}" in self.closed)
+        return check_run(folder, self.trust, lambda run_id: f"Run/{run_id}" in self.closed, logged)
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -73,21 +123,39 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         UsageError: no repository, or no maestro.yaml on its default branch.
         SelectionError: no such run or execution.
     """
-    ledger = _open(arguments, world)
+    _refuse_nonsense(arguments)
     actions: Mapping[str, Callable[[argparse.Namespace, World, _Ledger], int]] = {
         "list": _list,
         "show": _show,
         "verify": _verify,
         "export": _export,
+        "checkpoint": _checkpoint,
+        "prove": _prove,
     }
-    if arguments.what is None and arguments.action in ("show", "export"):
-        raise UsageError(f"`receipts {arguments.action}` wants {'an id' if arguments.action == 'show' else 'a folder'}")
+    with _open(arguments, world) as ledger:
+        return actions[arguments.action](arguments, world, ledger)
+
+
+_WANTED = {"show": "an id", "export": "a folder", "prove": "a run's id"}
+
+
+def _refuse_nonsense(arguments: argparse.Namespace) -> None:
+    if arguments.what is None and arguments.action in _WANTED:
+        raise UsageError(f"`receipts {arguments.action}` wants {_WANTED[arguments.action]}")
     if arguments.what is not None and arguments.action in ("list", "verify"):
         raise UsageError(f"`receipts {arguments.action}` takes no name", remedy="--run ID chooses a run")
-    return actions[arguments.action](arguments, world, ledger)
+    times = arguments.timestamp is not None or arguments.held_since is not None
+    if arguments.action != "verify" and (times or arguments.checkpoint is not None):
+        raise UsageError("--checkpoint, --timestamp and --held-since are for `receipts verify`")
+    if times and arguments.checkpoint is None:
+        raise UsageError("--timestamp and --held-since speak of a checkpoint", remedy="give it with --checkpoint FILE")
+    if arguments.timestamp is not None and arguments.held_since is not None:
+        raise UsageError("--timestamp and --held-since exclude each other", remedy="the timestamp says more: give that")
 
 
-def _open(arguments: argparse.Namespace, world: World) -> _Ledger:
+@contextmanager
+def _open(arguments: argparse.Namespace, world: World) -> Iterator[_Ledger]:
+    """The ledger, in a folder for as long as it is looked at."""
     from maestro.config import CONFIG_PATH, load_config
 
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
@@ -98,26 +166,12 @@ def _open(arguments: argparse.Namespace, world: World) -> _Ledger:
         if CONFIG_PATH not in tip.entries:
             raise UsageError(f"there is no maestro.yaml on {branch}", remedy="`maestro init` writes one; merge it")
         config = load_config(CONFIG_PATH, tip.read(CONFIG_PATH))
-        store = world.cwd / arguments.store if arguments.store else repository.root / config.ledger.store
-        return _Ledger(store, trust_of(config.keys), _closed_glass(tip, config))
-
-
-def _closed_glass(tip: Snapshot, config: Config) -> frozenset[str]:
-    """The subjects that merged waivers of break-glass name."""
-    from maestro.documents import parse
-    from maestro.documents.waiver import Waiver
-    from maestro.patterns import compile_patterns
-
-    governs = compile_patterns(config.documents)
-    paths = [path for path, entry in tip.entries.items() if governs(path) and entry.is_file]
-    mark = BREAK_GLASS_RULE.encode()
-    subjects = set()
-    for path, data in tip.read_many(paths).items():
-        if mark in data:
-            for document in parse(path, data).documents:
-                if isinstance(document.model, Waiver) and document.model.spec.rule == BREAK_GLASS_RULE:
-                    subjects.add(document.model.spec.subject)
-    return frozenset(subjects)
+        settings, root = config.ledger, repository.root
+        closed = subjects_waived(tip, config, BREAK_GLASS_RULE)
+    with looked_at(arguments.store, settings, world, root, run_id=arguments.run) as (store, folder):
+        elsewhere = None if isinstance(store, FolderStore) else store.address
+        trust = trust_of(config.keys)
+        yield _Ledger(folder, trust, closed, settings.origin, settings.timestamp_authorities, elsewhere)
 
 
 def _as_json(report: RunReport) -> dict[str, Any]:
@@ -194,12 +248,135 @@ def _show(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
     )
 
 
+def _known(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> tuple[Checkpoint | None, Trust]:
+    """The checkpoint from elsewhere, and the keys with the time at which it existed for sure."""
+    if arguments.checkpoint is None:
+        return None, ledger.trust
+    data = _file(world, arguments.checkpoint)
+    try:
+        known = parse_checkpoint(data)
+    except BadEvidence as error:
+        remedy = "`maestro receipts checkpoint FILE` writes one"
+        raise BadEvidence(f"no checkpoint: {error.message}", where=arguments.checkpoint, remedy=remedy) from error
+    proven = None
+    if arguments.timestamp is not None:
+        from maestro.ledger.timestamp import time_of
+
+        proven = time_of(_file(world, arguments.timestamp), data, ledger.authorities)
+    elif arguments.held_since is not None:
+        proven = _time(arguments.held_since)
+        if proven > world.now():
+            raise UsageError(f"--held-since is yet to come: {arguments.held_since}")
+    return known, ledger.trust.since(proven)
+
+
+def _file(world: World, name: str) -> bytes:
+    try:
+        return (world.cwd / name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"the file cannot be read: {error.strerror}", where=name) from error
+
+
+def _time(text: str) -> dt.datetime:
+    try:
+        said = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--held-since {text!r:.60} is no time", remedy="write it like 2026-01-31 or 2026-01-31T12:00:00Z"
+        ) from error
+    return said if said.tzinfo else said.replace(tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class _LogVerdict:
+    """What holds of the log, and what is proven by it."""
+
+    report: LogReport
+    flaws: tuple[Flaw, ...]
+    logged: Logged | None
+    checked_against: str | None
+    proven: dt.datetime | None
+
+    @property
+    def not_proven(self) -> str | None:
+        """What nobody can say, for people; None where a checkpoint says it."""
+        if self.checked_against is None:
+            return NOT_PROVEN
+        if self.flaws or self.report.head is None:
+            return f"not proven: that this ledger continues the checkpoint in {visible(self.checked_against)}"
+        return None
+
+    @property
+    def proven_words(self) -> str:
+        """What the checkpoint says, for people."""
+        head, covered, file = self.report.head, self.report.covered, visible(str(self.checked_against))
+        later = head.size - covered if head is not None else 0
+        when = f", which existed at {self.proven.isoformat()}," if self.proven is not None else ""
+        return (
+            f"proven: nothing of the {many(covered, 'segment')} in {file}{when} is missing,"
+            f" changed or in another order; {many(later, 'segment')} came since, and later ones may have been cut off"
+        )
+
+
+def _check_log(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> _LogVerdict:
+    known, trust = _known(arguments, world, ledger)
+    report = check_log(ledger.log, trust, known, ledger.origin)
+    flaws = tuple(
+        one
+        for one in report.flaws
+        if arguments.run is None or not one.name.startswith("runs/") or one.name.startswith(f"runs/{arguments.run}/")
+    )
+    logged = None
+    if report.head is not None:
+        covered = report.entries[: report.covered] if trust.proven is not None else []
+        proven = {one.sha256: trust.proven for one in covered if trust.proven is not None}
+        logged = Logged(frozenset(one.name for one in report.entries), proven)
+    return _LogVerdict(report, flaws, logged, arguments.checkpoint, trust.proven)
+
+
+def _log_json(log: _LogVerdict) -> dict[str, Any] | None:
+    head = log.report.head
+    flaws = [{"kind": one.kind, "file": one.name, "message": one.message} for one in log.flaws]
+    if head is None:
+        return {"objections": flaws} if flaws else None
+    said = head.checkpoint
+    root = b64encode(said.root).decode()
+    return {"origin": said.origin, "size": said.size, "root": root, "covered": log.report.covered, "objections": flaws}
+
+
+def _tell_log(world: World, log: _LogVerdict) -> None:
+    head = log.report.head
+    if head is None and not log.flaws:
+        return
+    said = "the log" if head is None else f"{visible(head.checkpoint.origin)}: size {head.size}"
+    root = "" if head is None else f", root {b64encode(head.checkpoint.root).decode()}"
+    world.stdout.write(f"{'FAILS' if log.flaws else 'HOLDS'}  {said}{root}\n")
+    for one in log.flaws[:SHOWN]:
+        world.stdout.write(f"       {one.kind}: {visible(one.name)}: {visible(one.message)}\n")
+    if len(log.flaws) > SHOWN:
+        world.stdout.write(f"       … and {len(log.flaws) - SHOWN} more\n")
+
+
+@contextmanager
+def _keeping_all() -> Iterator[None]:
+    """Without looking for garbage: what is read is kept to the end, and looking takes a tenth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _verify(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
-    reports = [ledger.check(folder) for folder in ledger.runs(arguments.run)]
-    objections = [one for report in reports for one in report.objections]
+    log = _check_log(arguments, world, ledger)
+    with _keeping_all():
+        reports = [ledger.check(folder, log.logged) for folder in ledger.runs(arguments.run)]
+    objections = [*log.flaws, *(one for report in reports for one in report.objections)]
     if arguments.format == "json":
         runs = [_as_json(report) for report in reports]
-        _write_json(world, {"holds": not objections, "runs": runs, "not_proven": NOT_PROVEN})
+        _write_json(world, {"holds": not objections, "runs": runs, "log": _log_json(log), "not_proven": log.not_proven})
         return 10 if objections else 0
     for report in reports:
         word = "HOLDS" if not report.objections else "FAILS"
@@ -208,15 +385,50 @@ def _verify(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int
             world.stdout.write(f"       {one.kind}: {visible(one.file)}: {visible(one.message)}\n")
         if len(report.objections) > SHOWN:
             world.stdout.write(f"       … and {len(report.objections) - SHOWN} more\n")
+    _tell_log(world, log)
     if not reports:
-        world.stdout.write(f"no runs in {ledger.store}\n")
+        world.stdout.write(f"no runs in {ledger.place}\n")
     count = sum(len(report.receipts) for report in reports)
     rehearsed = sum(report.rehearsals for report in reports)
     world.stdout.write(
         f"{many(count, 'receipt')} of {many(len(reports), 'run')} believed, {rehearsed} of them rehearsals; "
-        f"{many(len(objections), 'objection')}\n{NOT_PROVEN}\n"
+        f"{many(len(objections), 'objection')}\n{log.not_proven or log.proven_words}\n"
     )
     return 10 if objections else 0
+
+
+def _checkpoint(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
+    """What to keep elsewhere."""
+    data = ledger.head().checkpoint.to_bytes()
+    if arguments.what is None:
+        world.stdout.write(data.decode())
+        return 0
+    try:
+        with (world.cwd / arguments.what).open("xb") as file:
+            file.write(data)
+    except FileExistsError as error:
+        raise UsageError(
+            "the file is there already", where=arguments.what, remedy="an old checkpoint is evidence: name a new file"
+        ) from error
+    except OSError as error:
+        raise ToolFailure(f"the checkpoint could not be written: {error.strerror}", where=arguments.what) from error
+    return 0
+
+
+def _prove(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
+    """That a run's last segment is in the log, for somebody without this tool."""
+    head, wanted = ledger.head(), f"runs/{arguments.what}/segments/"
+    found = None
+    for index, leaf in enumerate(ledger.log.entries(head)):
+        if parse_entry(leaf).name.startswith(wanted):
+            found = index, leaf
+    if found is None:
+        raise SelectionError(
+            f"the log lists no segment of {arguments.what}", remedy="`maestro receipts list` shows runs"
+        )
+    proof = ledger.log.inclusion_proof(head, found[0])
+    world.stdout.write(proof_text(found[1], found[0], proof, head.checkpoint))
+    return 0
 
 
 def _export(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
@@ -237,6 +449,10 @@ def _export(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int
         for key in ledger.trust.keys.values():
             name = "".join(char if char.isalnum() or char in "-_." else "_" for char in key.id).lstrip(".")
             (target / "keys" / f"{name or 'key'}.pem").write_text(key.pem.strip() + "\n")
+        head = ledger.log.head()
+        for name, data in published(ledger.log, head) if head is not None else ():
+            (target / "log" / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / "log" / name).write_bytes(data)
         (target / "README.md").write_text(_README)
         (target / "verification.json").write_text(
             json.dumps({"schema": SCHEMA, "runs": [_as_json(report) for report in reports]}, indent=2) + "\n"
@@ -273,5 +489,8 @@ The same with openssl and python, without any of us:
     sha256sum logs/ID.1.log        # must be the first subject's digest in the payload
 
 `segments/` holds signed lists of all receipts of a run; the last one counts. `sessions/` holds what policy decided.
-`verification.json` is what `maestro receipts verify` said. Nothing here proves that no whole run is missing.
+`verification.json` is what `maestro receipts verify` said.
+
+`log/` is the Merkle log that segments are entered into, laid out as https://c2sp.org/tlog-tiles says, `log/checkpoint`
+is signed (https://c2sp.org/tlog-checkpoint, ECDSA). Compare it with one that you kept: only that shows what is missing.
 """

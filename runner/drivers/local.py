@@ -22,8 +22,8 @@ from secrets import token_hex
 from typing import IO, Any
 
 from maestro.errors import ToolFailure, UsageError
+from maestro.ledger import durable as store
 from policy.placement import Placement
-from runner import store
 from runner.clock import Anchor
 from runner.drivers.local_journal import JournalFile, Journals, Record
 from runner.drivers.local_limits import Limit, limits, tightest

@@ -22,6 +22,9 @@ sys.exit(main(world=World(now=lambda: dt.datetime(2026, 12, 1, 9, tzinfo=dt.UTC)
 _VARIES = (
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{8}\b"), "RUN"),
     (re.compile(r"\bSHA256:[A-Za-z0-9+/]{43}"), "SHA256:KEY"),
+    (re.compile(r"(?<=, root )[A-Za-z0-9+/]{43}=|^[A-Za-z0-9+/]{43}=$", re.MULTILINE), "ROOT"),
+    (re.compile(r"^(— \S+) [A-Za-z0-9+/]{90,110}=*$", re.MULTILINE), r"\1 SIGNATURE"),
+    (re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}="), "KEY"),
     (re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{7,16}\b"), "HEX"),
     (re.compile(r"\b\d+\.\d\d s\b"), "T s"),
     (re.compile(r"/tmp/[^\s`]*"), "TMP"),

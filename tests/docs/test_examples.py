@@ -10,6 +10,7 @@ from gates.commands.explain import split_sections
 from maestro.config import load_config
 from maestro.documents import rules
 from maestro.documents.parse import parse
+from maestro.provenance.trust_policy import load_trust_policy
 from tests.docs.pages import ROOT, fences, name_of, pages
 
 SECTIONS = split_sections((ROOT / "docs/gates/documents.md").read_text("utf-8"))
@@ -48,7 +49,9 @@ def test_whole_documents_on_any_page_are_sound(page: Path) -> None:
         before = text[:start]
         if before.rfind("Avoid") > before.rfind("Prefer"):
             continue
-        if "\nkind:" in content:
+        if "\nkind: TrustPolicy" in content:
+            load_trust_policy("trust.yaml", content.encode())
+        elif "\nkind:" in content:
             assert found(content) == [], content
         else:
             load_config("maestro.yaml", content.encode())

@@ -22,6 +22,7 @@ VARIES = (
     (r"\b[0-9a-f]{32}\b", "EXECUTION-ID"),
     (r"\b[0-9a-f]{10}\b", "ID"),
     (r"\d+\.\d\d s\b", "0.00 s"),
+    (r"maestro-ledger-[0-9a-f]{16}: size 1, root \S{44}", "LEDGER: size 1, root ROOT"),
     (r"regopy \d+\.\d+\.\d+", "regopy VERSION"),
     (r"(?<=kept in ).*", "FOLDER"),
 )

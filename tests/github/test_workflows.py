@@ -23,6 +23,7 @@ def written(tmp_path: Path) -> Path:
         branch="release/it's-next",
         action="acme/conductor@0123456789abcdef0123456789abcdef01234567",
         version="0.1.0",
+        lock=b"",
         packs={},
         today=dt.date(2026, 3, 1),
     )
@@ -104,3 +105,31 @@ def test_scripts_of_the_action_are_executable_bash() -> None:
         assert script.stat().st_mode & 0o111
         assert "set -euo pipefail" in script.read_text()
         subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("event", "key", "records"),
+    [("push", "KEY", True), ("push", "", False), ("pull_request", "KEY", False), ("merge_group", "KEY", False)],
+)
+def test_the_action_records_only_a_push_and_only_with_a_key(
+    tmp_path: Path, event: str, key: str, records: bool
+) -> None:
+    program = tmp_path / "venv/bin/maestro"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    environ = {
+        "PATH": "/usr/bin:/bin",
+        "MAESTRO_HOME": str(tmp_path),
+        "INPUT_PATH": str(tmp_path),
+        "INPUT_ENGINE": "auto",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "GITHUB_EVENT_NAME": event,
+        "MAESTRO_SIGNING_KEY": key,
+    }
+    argv = ["bash", str(ROOT / ".github/actions/check/judge")]
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=True)
+    assert ("--record" in done.stdout.split()) is records
+    action = (ROOT / ".github/actions/check/action.yml").read_text()
+    assert "github.event_name == 'push' && inputs.signing-key || ''" in action

@@ -81,7 +81,7 @@ packs:
   - 3
   - {pth: policy/conftest, mode: warm, match: ["/k8s/**"]}
   - {path: policy/x, namespace: a-b, data: ["*"]}
-ledger: {store: s3://acme/ledger}
+ledger: {store: s3://Acme/ledger}
 flags: {maximum_ttl_days: {releas: 3, release: 0}}
 owners: [x]
 keys: [{id: a, public_key: x, valid_from: yesterday}]

@@ -14,8 +14,13 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
 
 
+DEBIAN = {"chromium": "chromium", "promtool": "prometheus", "ssh-keygen": "openssh-client", "strace": "strace"}
+"""Programs that no Go or npm package brings, and the Debian packages that do."""
+
+
 def _missing(what: str) -> str:
-    message = f"{what} is not installed: `make tools` gets it"
+    how = f"the Debian package {DEBIAN[what]} has it" if what in DEBIAN else "`make tools` gets it"
+    message = f"{what} is not installed: {how}"
     if os.environ.get("REQUIRE_TOOLS") == "1":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
@@ -37,13 +42,25 @@ def npm_package(name: str) -> Path:
     return folder if folder.is_dir() else Path(_missing(f"the npm package {name}"))
 
 
-def conftest_sources() -> Path:
-    """The source of the conftest that ``make tools`` builds, where Go keeps it; skips or fails as :func:`tool` does."""
-    required = (TOOLS.parent / "tools" / "conftest" / "go.mod").read_text(encoding="utf-8")
-    name, version = re.findall(r"(github\.com/open-policy-agent/conftest) (\S+)", required)[0]
+def go_module(module: str) -> Path:
+    """The source of ``NAME@VERSION`` where Go keeps what was built from it; skips or fails as :func:`tool` does."""
     go = shutil.which("go")
     cache = ""
     if go:
-        cache = subprocess.run([go, "env", "GOMODCACHE"], capture_output=True, text=True, check=False).stdout.strip()
-    folder = Path(cache or Path.home() / "go" / "pkg" / "mod") / f"{name}@{version}"
-    return folder if folder.is_dir() else Path(_missing(f"the source of conftest ({folder.name})"))
+        done = subprocess.run([go, "env", "GOMODCACHE"], capture_output=True, text=True, timeout=60, check=False)
+        cache = done.stdout.strip()
+    folder = Path(cache or Path.home() / "go" / "pkg" / "mod") / module
+    return folder if folder.is_dir() else Path(_missing(f"the source of {module}"))
+
+
+def conftest_sources() -> Path:
+    """The source of the conftest that ``make tools`` builds."""
+    required = (TOOLS.parent / "tools" / "conftest" / "go.mod").read_text(encoding="utf-8")
+    name, version = re.findall(r"(github\.com/open-policy-agent/conftest) (\S+)", required)[0]
+    return go_module(f"{name}@{version}")
+
+
+def opa_case_files(version: str) -> list[Path]:
+    """OPA's own test cases for ``v0`` or ``v1``, in the source of the opa that ``make tools`` builds."""
+    cases = go_module("github.com/open-policy-agent/opa@v1.22.2") / "v1/test/cases/testdata"
+    return sorted((cases / version).rglob("*.yaml"))

@@ -13,6 +13,7 @@ from maestro.cli import main
 from maestro.world import World
 from tests.maestro.evidence import keys
 from tests.runner.governed_runs import listed
+from tests.support.tools import tool
 
 SETTINGS = """\
 apiVersion: maestro-conductor/v1
@@ -80,7 +81,7 @@ def test_without_anything_it_says_how_to_get_it(doctor: Doctor) -> None:
     assert code == 0
     assert "conftest is not on PATH" in said["! conftest"]
     assert said["engine"].startswith("regopy ")
-    assert "only packs proven" in said["engine"]
+    assert "only packs that policy/parity.lock names" in said["engine"]
     assert said["cosign"].startswith("not installed; ")
     assert "is not in a git repository" in said["! repository"]
     assert text.endswith("\nready to judge\n")
@@ -136,6 +137,25 @@ def test_packs_that_nobody_here_may_judge_are_an_error(doctor: Doctor, tmp_path:
     assert "not able to judge" in text
 
 
+def test_each_pack_is_read_for_the_embedded_engine(doctor: Doctor, tmp_path: Path) -> None:
+    conftest(tmp_path, "1.22.2")
+    governed(tmp_path, {})
+    _, said, _ = doctor("--repo", "repo")
+    assert said["embedded"] == "regopy can read acme.pods"
+    rule = "deny contains input.a if {\n\tinput.b with input as {}\n}\n"
+    governed(tmp_path, {"policy/packs/pods/more.rego": f"package acme.pods\n\nimport rego.v1\n\n{rule}"})
+    code, said, text = doctor("--repo", "repo")
+    assert code == 0
+    assert said["embedded"].startswith("regopy cannot read acme.pods: policy/packs/pods/more.rego:6:2: `with` is not")
+    assert "→ give the rule what it needs as an argument" in text
+
+
+def test_a_regopy_that_was_never_tested_judges_nothing(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gates.commands.doctor.regopy_version", lambda: "9.9.9")
+    _, said, _ = doctor()
+    assert "9.9.9 was never tested against OPA" in said["! regopy"]
+
+
 def test_broken_settings_are_an_error_with_their_place(doctor: Doctor, tmp_path: Path) -> None:
     governed(tmp_path, {"maestro.yaml": SETTINGS + "unknown: 1\n"})
     code, said, _ = doctor("--repo", "repo")
@@ -182,3 +202,56 @@ def test_github_is_asked_only_when_told_to(doctor: Doctor, tmp_path: Path) -> No
     code, said, _ = doctor("--repo", "repo", "--github", GITHUB_API_URL="http://127.0.0.1:9")
     assert code == 0
     assert said["! GitHub"].startswith("GitHub could not be asked for the rules of main in acme/shop")
+
+
+SOUND = """\
+# METADATA
+# custom: {mode: warn, match: ["k8s/**"]}
+package acme.pods
+
+deny_name contains "x" if input.name == "bad"
+"""
+
+
+def locked(folder: Path) -> None:
+    """The repository with a lock as both engines gave it."""
+    governed(
+        folder,
+        {
+            "policy/packs/pods/pods.rego": SOUND,
+            "policy/packs/pods/fixtures/bad.yaml": "name: bad\ninput: {name: bad}\nexpect: {deny: [acme.pods/name]}\n",
+        },
+    )
+    environ = {"PATH": str(Path(tool("conftest")).parent)}
+    world = World(environ=environ, cwd=folder / "repo", stdout=io.StringIO(), stderr=io.StringIO())
+    assert main(["policy", "parity", "--write"], world) == 0
+
+
+def test_what_regopy_may_judge_here(doctor: Doctor, tmp_path: Path) -> None:
+    locked(tmp_path)
+    code, said, text = doctor("--repo", "repo")
+    assert code == 0, text
+    assert said["embedded"] == "regopy may judge acme.pods where no conftest is"
+    assert "! parity" not in said
+    conftest(tmp_path, "1.22.2")
+    assert doctor("--repo", "repo")[1]["embedded"] == said["embedded"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "says"),
+    [
+        ("policy/packs/pods/pods.rego", SOUND.replace('"bad"', '"worse"'), "not about what is here now: acme.pods"),
+        ("policy/packs/pods/fixtures/b.yaml", "name: b\ninput: {a: 1}\nexpect: {deny: []}\n", "now: acme.pods"),
+        ("policy/parity.lock", "garbage", "is of no use here: it is not JSON"),
+        ("policy/parity.lock", "1.5.2", "it was made with regopy 1.4.0"),
+    ],
+)
+def test_a_stale_lock_is_told(doctor: Doctor, tmp_path: Path, path: str, text: str, says: str) -> None:
+    locked(tmp_path)
+    conftest(tmp_path, "1.22.2")
+    file = tmp_path / "repo" / path
+    file.write_text(file.read_text().replace("1.5.2", "1.4.0") if text == "1.5.2" else text)
+    code, said, output = doctor("--repo", "repo")
+    assert code == 0
+    assert says in said["! parity"]
+    assert "maestro policy parity --write" in output

@@ -10,7 +10,12 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from maestro.cli import main
+from maestro.config import load_config
 from maestro.world import World
+from policy.folder import Folder
+from policy.pack import load_packs
+from policy.parity.inputs import digest_of, inputs_of
+from policy.parity.lock import lock_at
 
 ACTION = "acme/conductor@0123456789abcdef0123456789abcdef01234567"
 POLICY = 'package main\n\ndeny contains "no" if input.kind == "Pod"\n'
@@ -78,7 +83,7 @@ def test_a_full_repository_keeps_every_byte(tmp_path: Path, snapshot: SnapshotAs
     assert out == snapshot(name="said")
     assert after["maestro.yaml"].decode() == snapshot(name="maestro.yaml")
     added = {name for name in set(after) - set(before) if not name.startswith("maestro/packs/")}
-    assert added == {"maestro.yaml", ".github/workflows/maestro.yml"}
+    assert added == {"maestro.yaml", ".github/workflows/maestro.yml", "policy/parity.lock"}
     assert {"maestro/packs/flags/flags.rego", "maestro/packs/images/images.rego"} <= set(after)
     assert not [name for name in after if "fixtures" in name or (name.endswith("_test.rego") and name not in before)]
 
@@ -187,3 +192,27 @@ def test_the_default_branch_is_the_remotes(tmp_path: Path) -> None:
     init(tmp_path / "clone", "--action", ACTION)
     assert "default_branch: release/next\n" in (tmp_path / "clone/maestro.yaml").read_text()
     assert 'branches: ["release/next"]' in (tmp_path / "clone/.github/workflows/maestro.yml").read_text()
+
+
+def test_the_lock_names_the_packs_that_are_written(tmp_path: Path) -> None:
+    """So that a new repository is judged without conftest; wherever the packs go."""
+    for name, before in {"new": {}, "policies": {"policy/pods.rego": POLICY, "k8s/a.yaml": SERVICE}}.items():
+        root = repository(tmp_path / name, before)
+        assert init(root, "--action", ACTION)[0] == 0
+        folder = Folder(root)
+        lock = lock_at(folder)
+        packs = load_packs(folder, load_config("maestro.yaml", folder.read("maestro.yaml"))).packs
+        ours = [pack for pack in packs if pack.name.startswith("mc.")]
+        assert len(ours) == 3
+        for pack in ours:
+            assert lock.objection(pack.program()) is None
+            entry = lock.packs[pack.name]
+            assert entry.inputs == digest_of(inputs_of(folder, pack)), "the gate finds them as they are"
+
+
+def test_a_file_where_the_lock_should_lie_is_left_alone(tmp_path: Path) -> None:
+    root = repository(tmp_path / "odd", {"policy": "a file\n"})
+    code, out, err = init(root, "--action", ACTION)
+    assert (code, err) == (0, "")
+    assert "parity.lock" not in out
+    assert (root / "policy").read_text() == "a file\n"

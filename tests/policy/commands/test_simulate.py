@@ -234,3 +234,36 @@ def test_overrides_merge_objects_and_replace_the_rest() -> None:
         "extra": {"deep": {"er": 1}},
     }
     assert value["request"] == {"region": "a", "residency": ["eu"]}
+
+
+def embedded(cwd: Path, *argv: str | Path) -> tuple[int, dict[str, Any]]:
+    """Without conftest."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    now = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+    world = World(environ={"PATH": "/nowhere"}, cwd=cwd, stdout=stdout, stderr=stderr, now=lambda: now)
+    code = main(["simulate", "--format", "json", *(str(word) for word in argv)], world)
+    report: dict[str, Any] = json.loads(stdout.getvalue()) if stdout.getvalue() else {"said": stderr.getvalue()}
+    return code, report
+
+
+def test_outside_of_any_repository_a_pack_that_came_with_us_is_judged_without_conftest(tmp_path: Path) -> None:
+    manifest = (ASSETS / "bad-image-latest.yaml").resolve()
+    ours = Path("policy/packs/images").resolve()
+    code, report = embedded(tmp_path, "-m", manifest, "--pack", ours)
+    assert code == 10, report
+    assert report["decisions"][0]["engine"] == "regopy"
+    edited = tmp_path / "images"
+    edited.mkdir()
+    for module in ours.glob("*.rego"):
+        (edited / module.name).write_text(module.read_text() + "\nmore := 1\n")
+    code, report = embedded(tmp_path, "-m", manifest, "--pack", edited)
+    assert code == 1
+    assert "policy/parity.lock names" in report["decisions"][0]["error"]
+
+
+def test_where_something_is_governed_only_its_own_lock_is_believed(tmp_path: Path) -> None:
+    manifest = (ASSETS / "bad-image-latest.yaml").resolve()
+    (tmp_path / "maestro.yaml").write_text("apiVersion: maestro-conductor/v1\npacks: []\n")
+    code, report = embedded(tmp_path, "-m", manifest, "--pack", Path("policy/packs/images").resolve())
+    assert code == 1
+    assert "there is none where policy is read" in report["decisions"][0]["error"]

@@ -103,7 +103,7 @@ def test_a_pack_that_cannot_be_loaded_is_no_answer(repository: Path) -> None:
     write(repository, {"packs/good/good.rego": GOOD.replace("warn", "wran")})
     code, text = outcome(cwd=repository)
     assert code == 1
-    assert "packs/good/good.rego:1:1: the pack cannot judge: mode 'wran' is none of enforce, warn, shadow" in text
+    assert "packs/good/good.rego:2:18: the pack cannot judge: mode 'wran' is none of enforce, warn, shadow" in text
     assert outcome("good", cwd=repository)[0] == 1
 
 

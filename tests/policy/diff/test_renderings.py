@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +17,7 @@ from policy.diff.changes import Standing
 from policy.diff.flow_picture import picture
 from policy.diff.result import PolicyDiff
 from tests.policy.diff.samples import DIFF, EMPTY, EVIL
+from tests.support.tools import tool
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/policy-diff.v1.json").read_text("utf-8"))
 
@@ -97,12 +97,9 @@ def test_every_flow_is_drawn_and_every_number_told() -> None:
 
 
 def test_a_browser_shows_it_under_its_own_rules(tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("needs chromium (Debian package)")
     page = tmp_path / "diff.html"
     page.write_text(html_page.render(DIFF), "utf-8")
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
+    command = [tool("chromium"), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
     command += ["--virtual-time-budget=2000", "--enable-logging=stderr", "--dump-dom", page.as_uri()]
     done = subprocess.run(command, capture_output=True, timeout=60, check=True)
     shown = done.stdout.decode()

@@ -16,9 +16,15 @@ from policy.engines.choose import choose
 from policy.engines.conftest_engine import ConftestEngine
 from policy.engines.engine import UNDEFINED, Answer, Broken, Program, Values
 from policy.engines.known_bad import KNOWN_BAD, KnownBad, known_bad, version_of
-from policy.engines.regopy_engine import RegopyEngine
+from policy.engines.locked_engine import LockedEngine
+from policy.engines.proven import program_digest, regopy_version
+from policy.parity.lock import ABSENT, Entry, Lock
 from tests.policy.engines.conftest_here import conftest_engine, fake_conftest, program
 from tests.support.tools import tool
+
+
+def no_lock() -> Lock:
+    return ABSENT
 
 
 def path_of(folder: Path) -> dict[str, str]:
@@ -27,9 +33,9 @@ def path_of(folder: Path) -> dict[str, str]:
 
 def test_conftest_first() -> None:
     environ = path_of(Path(tool("conftest")).parent)
-    assert isinstance(choose("auto", environ), ConftestEngine)
-    assert "OPA 1." in choose("conftest", environ).version
-    both = choose("both", environ)
+    assert isinstance(choose("auto", environ, no_lock), ConftestEngine)
+    assert "OPA 1." in choose("conftest", environ, no_lock).version
+    both = choose("both", environ, no_lock)
     assert isinstance(both, BothEngines)
     assert "regopy" in both.version
 
@@ -40,10 +46,10 @@ def test_a_conftest_that_loses_a_deny_is_refused(tmp_path: Path) -> None:
         with pytest.raises(
             ToolFailure, match=r"embeds OPA 1\.21\.1, which answers wrongly .* 1\.22\.2 or later"
         ) as caught:
-            choose(choice, path_of(tmp_path))
+            choose(choice, path_of(tmp_path), no_lock)
         assert "make tools" in str(caught.value.remedy)
-    engine = choose("auto", path_of(tmp_path))
-    assert isinstance(engine, RegopyEngine)
+    engine = choose("auto", path_of(tmp_path), no_lock)
+    assert isinstance(engine, LockedEngine)
     (answer,) = engine.evaluate(program("package t\ndeny := 1", "deny"), [{}])
     assert isinstance(answer, Broken)
     assert answer.kind == "unsupported"
@@ -54,26 +60,26 @@ def test_a_conftest_that_loses_a_deny_is_refused(tmp_path: Path) -> None:
 def test_an_unclear_version_is_refused(tmp_path: Path, opa: str) -> None:
     fake_conftest(tmp_path, "exit 1", opa=opa)
     with pytest.raises(ToolFailure):
-        choose("conftest", path_of(tmp_path))
+        choose("conftest", path_of(tmp_path), no_lock)
 
 
 def test_without_conftest(tmp_path: Path) -> None:
     with pytest.raises(ToolFailure, match="not on PATH") as caught:
-        choose("conftest", path_of(tmp_path))
+        choose("conftest", path_of(tmp_path), no_lock)
     assert "make tools" in str(caught.value.remedy)
-    assert isinstance(choose("auto", path_of(tmp_path)), RegopyEngine)
-    assert isinstance(choose("auto", {"PATH": ".:relative"}), RegopyEngine), "never from the checkout"
-    assert isinstance(choose("regopy", path_of(Path(tool("conftest")).parent)), RegopyEngine)
+    assert isinstance(choose("auto", path_of(tmp_path), no_lock), LockedEngine)
+    assert isinstance(choose("auto", {"PATH": ".:relative"}, no_lock), LockedEngine), "never from the checkout"
+    assert isinstance(choose("regopy", path_of(Path(tool("conftest")).parent), no_lock), LockedEngine)
     with pytest.raises(UsageError, match="no engine 'opa'"):
-        choose("opa", {})
+        choose("opa", {}, no_lock)
 
 
 def test_a_conftest_that_fails_to_say(tmp_path: Path) -> None:
     path = fake_conftest(tmp_path, "exit 1")
     path.write_text("#!/bin/sh\necho garbage\n")
     with pytest.raises(ToolFailure, match="does not say which version"):
-        choose("conftest", path_of(tmp_path))
-    assert isinstance(choose("auto", path_of(tmp_path)), RegopyEngine)
+        choose("conftest", path_of(tmp_path), no_lock)
+    assert isinstance(choose("auto", path_of(tmp_path), no_lock), LockedEngine)
 
 
 @pytest.mark.parametrize("case", KNOWN_BAD, ids=lambda case: case.title[:30])
@@ -143,7 +149,7 @@ def test_only_what_both_say_is_an_answer(one: Answer, other: Answer, kind: str |
 def test_a_deny_that_regopy_alone_loses_is_not_lost() -> None:
     """regopy iterates nothing within a call's argument; the preflight takes the reference out."""
     rego = 'package t\nimport rego.v1\ndeny contains "x" if { some i; endswith(input.s[i].image, ":latest") }\n'
-    engine = choose("both", path_of(Path(tool("conftest")).parent))
+    engine = choose("both", path_of(Path(tool("conftest")).parent), no_lock)
     answers = engine.evaluate(program(rego, "deny"), [{"s": [{"image": "a:latest"}]}, {}])
     assert answers == [Values((["x"],)), Values(([],))]
 
@@ -152,3 +158,25 @@ def test_equality_of_json() -> None:
     assert same({"a": [1, None]}, {"a": [1.0, None]})
     for one, other in (([], {}), ([1], [1, 2]), ({"a": 1}, {"b": 1}), (0, False), ("1", 1), (None, False)):
         assert not same(one, other)
+
+
+def test_regopy_alone_judges_what_the_lock_names(tmp_path: Path) -> None:
+    asked = program("package t\nimport rego.v1\ndeny contains 1 if input.a\n", "deny")
+    entry = Entry(program_digest(asked), True, "sha256:" + "0" * 64, 1, 1, 0, 1, 1)
+    engine = choose("auto", path_of(tmp_path), lambda: Lock("1.22.2", regopy_version(), 1, {"t": entry}))
+    assert engine.evaluate(asked, [{"a": 1}, {}]) == [Values(([1],)), Values(([],))]
+    [beyond] = engine.evaluate(asked, [{"a": "\u00e9"}])
+    assert isinstance(beyond, Broken) and beyond.kind == "unsupported", "inputs beyond the proven class are refused"
+    [other] = engine.evaluate(program("package t\ndeny := 1\n", "deny"), [{}])
+    assert isinstance(other, Broken) and other.kind == "unsupported"
+    assert "maestro policy parity --write" in str(other.remedy) and "install conftest: " in str(other.remedy)
+
+
+def test_the_lock_is_not_read_where_conftest_judges() -> None:
+    def never() -> Lock:
+        raise AssertionError
+
+    environ = path_of(Path(tool("conftest")).parent)
+    for choice in ("auto", "conftest", "both"):
+        [answer] = choose(choice, environ, never).evaluate(program("package t\nx := 1\n", "x"), [{}])
+        assert answer == Values((1,))

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,13 @@ from hypothesis import strategies as st
 
 from policy.engines.engine import UNDEFINED, Answer, Broken, Values
 from policy.engines.regopy_engine import RegopyEngine, RegopyLimits, _Worker, refusal
+from policy.preflight.text import decode, decoded, encode, encode_json, reserved
 from tests.policy.engines.conftest_here import program
 
 
 def ask(rego: str, inputs: list[Any], *entrypoints: str, **options: Any) -> list[Answer]:
     limits = options.pop("limits", RegopyLimits(seconds=2))
-    engine = RegopyEngine("get conftest", proven_only=False, limits=limits)
+    engine = RegopyEngine("get conftest", limits=limits)
     return engine.evaluate(program(rego, *entrypoints, **options), inputs)
 
 
@@ -77,8 +81,8 @@ def test_only_proven_programs_are_answered() -> None:
 
 def test_what_breaks_breaks_alone() -> None:
     rego = 'package t\nimport rego.v1\ndeny contains "late" if to_number(input.ttl) < 5\n'
-    inputs = [{}, {"ttl": "garbage"}, {"s": "\u00e9"}, {"s": 'a"'}, {"s": "a\nb"}, {"\\": 1}, {}]
-    assert kinds(ask(rego, inputs, "deny")) == [None, "builtin", *["unsupported"] * 4, None]
+    inputs = [{}, {"ttl": "garbage"}, {"ttl": "é"}, {"\U000f0022": 1}, {"s": "\ud800"}, {"s": 1e400}, {}]
+    assert kinds(ask(rego, inputs, "deny")) == [None, "builtin", "builtin", *["unsupported"] * 3, None]
 
 
 def test_deep_input_never_reaches_it() -> None:
@@ -145,9 +149,116 @@ def test_plain_inputs_are_not_refused(value: Any) -> None:
     assert refusal(value, 200) is None
 
 
-@given(
-    st.text(min_size=1).filter(lambda text: not text.isascii() or '"' in text or "\\" in text or not text.isprintable())
-)
-def test_everything_else_is(text: str) -> None:
-    assert refusal({"a": [text]}, 200)
-    assert refusal({text: 1}, 200)
+RECORDED: list[Any] = [
+    "é",
+    'a "quoted" word',
+    "C:\\path",
+    "two\nlines\t\x1f\x7f",
+    "NUL \x00 inside",
+    "😀 \u2028 \ufeff",
+    2**53 + 1,
+    -(10**30),
+    0.5,
+    {'key with "': ["\\", ""]},
+]
+
+
+@pytest.mark.parametrize("value", RECORDED)
+def test_recorded_inputs_come_back_as_they_went(value: Any) -> None:
+    rego = "package t\nx := input.a\ny := [input.a, input.a] if input.a == data.a\nz contains input.a\n"
+    asked = replace(program(rego, "x", "y", "z"), data={"d.json": json.dumps({"a": value}).encode()})
+    assert RegopyEngine("").evaluate(asked, [{"a": value}]) == [Values((value, [value] * 2, [value]))]
+
+
+@pytest.mark.parametrize(("value", "part"), [("\U000f0022", "kept"), ("\ud800", "surrogate"), (1e400, "exponent")])
+def test_what_cannot_be_handed_over_is_unsupported(value: Any, part: str) -> None:
+    (answer,) = ask("package t\nx := input.a\n", [{"a": value}], "x")
+    assert isinstance(answer, Broken)
+    assert answer.kind == "unsupported"
+    assert part in answer.message or "Infinity" in answer.message or "JSON" in answer.message
+
+
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"], max_codepoint=0xEFFFF), max_size=8)
+
+
+@given(TEXT, TEXT)
+def test_text_comes_back_and_one_character_stays_one(one: str, two: str) -> None:
+    if reserved(one + two):
+        return
+    assert decode(encode(one)) == one
+    assert len(encode(one)) == len(one)
+    assert encode(one + two) == encode(one) + encode(two)
+    assert "\\" not in encode_json({one: [two]})
+    assert decoded(json.loads(encode_json({one: [two]}))) == {one: [two]}
+
+
+def test_computed_builtins_are_asked_for_until_none_is_left() -> None:
+    rego = (
+        "package t\nx contains v if { some a in input.a; v := format_int(a, 16) }\n"
+        "y := max(input.a)\nz if not max(input.none)\n"
+    )
+    answers = ask(rego, [{"a": [255, 16]}, {"a": []}, {"a": [1, 'é"'], "none": []}, {"a": "text"}], "x", "y", "z")
+    assert answers[:2] == [Values((["10", "ff"], 255, UNDEFINED)), Values(([], UNDEFINED, UNDEFINED))]
+    assert kinds(answers[2:]) == ["builtin", "builtin"]
+
+
+def test_what_a_computed_builtin_would_lose_is_refused() -> None:
+    answers = ask("package t\nx := sort(input.a)\n", [{"a": [1.0]}, {"a": [0.1 + 0.2]}, {"a": [2.5, 1]}], "x")
+    assert kinds(answers) == ["unsupported", "unsupported", None]
+    assert answers[2] == Values(([1, 2.5],))
+
+
+def test_killed_in_the_middle_is_a_crash_and_the_next_input_gets_a_new_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[_Worker] = []
+    begin = _Worker.__init__
+
+    def noted(self: _Worker, *given: Any, **named: Any) -> None:
+        begin(self, *given, **named)
+        started.append(self)
+
+    monkeypatch.setattr(_Worker, "__init__", noted)
+    killer = threading.Thread(target=_kill_when_asked, args=(started,))
+    killer.start()
+    rego = "package t\nx := count(numbers.range(1, input.n))\n"
+    answers = ask(rego, [{"n": 3}, {"n": 20_000_000}, {"n": 4}], "x", limits=RegopyLimits(seconds=20, memory=4 << 30))
+    killer.join()
+    assert kinds(answers) == [None, "crash", None]
+    assert len(started) == 2
+
+
+def _kill_when_asked(started: list[_Worker]) -> None:
+    while not started:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    os.kill(started[0]._process.pid, signal.SIGKILL)
+
+
+def test_a_stopped_worker_is_a_timeout(tmp_path: Path) -> None:
+    worker = _Worker(program("package t\nx := input\n", "x"), RegopyLimits(seconds=0.5), tmp_path)
+    try:
+        os.kill(worker._process.pid, signal.SIGSTOP)
+        answer = worker.ask(["a" * 1000] * 1000)  # more than a pipe holds
+        assert kinds([answer]) == ["timeout"]
+        assert worker.gone
+    finally:
+        worker.close()
+
+
+def test_a_pack_that_prints_is_refused_and_a_hundred_megabytes_reach_nobody(tmp_path: Path) -> None:
+    rego = 'package t\nx := count(y)\ny := [1 | some a in numbers.range(1, 100); print(concat("", z))]\n'
+    rego += 'z := [p | some a in numbers.range(1, 50000); p := "twenty characters..."]\n'
+    assert kinds(ask(rego, [{}], "x")) == ["unsupported"]
+    worker = _Worker(program(rego, "x"), RegopyLimits(seconds=30), tmp_path)
+    try:
+        assert worker.ask({}) == Values((100,))
+    finally:
+        worker.close()
+
+
+def test_thousands_of_small_inputs_go_through_one_call() -> None:
+    engine = RegopyEngine("")
+    inputs = [{"n": number % 7} for number in range(3_000)]
+    answers = engine.evaluate(program("package t\nx if input.n == 3\n", "x"), inputs)
+    assert len(answers) == len(inputs)
+    assert answers[3] == Values((True,))
+    assert sum(answer == Values((True,)) for answer in answers) == len([1 for value in inputs if value["n"] == 3])

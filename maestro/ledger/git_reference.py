@@ -1,0 +1,189 @@
+"""A git reference as a store: each write is a commit pushed fast-forward, so that the server lets no two writers win.
+
+What lies at ``refs/maestro/ledger`` is fetched without its history into a repository of our own and pushed from there;
+nothing of it is ever checked out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from secrets import token_hex
+
+from maestro.errors import ToolFailure
+from maestro.git_command import Git
+from maestro.ledger.store import Stored, checked
+from maestro.process import ProcessTimeout
+
+REFERENCE = "refs/maestro/ledger"
+_NEXT = "refs/maestro/next"
+ATTEMPTS = 40
+_LONGEST_PAUSE = 1.0
+_LOST = re.compile(
+    r"\[rejected\]|non-fast-forward|fetch first|stale info|cannot lock ref|failed to update ref|incorrect old value"
+)
+_NO_REFERENCE = re.compile(r"couldn't find remote ref")
+_WHO = b"Maestro Conductor <maestro-conductor@invalid>"
+
+
+class GitStore:
+    """See ``Store``. ``url`` is what git fetches from, ``protocol`` the only one it may use for that."""
+
+    erases = False
+
+    def __init__(
+        self,
+        url: str,
+        protocol: str,
+        environ: Mapping[str, str],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.address = f"git+{url}"
+        self._url = url
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        folder = Path(tempfile.mkdtemp(prefix="maestro-ledger-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._git = Git(folder, environ, protocol=protocol)
+        self._git.output("init", "--quiet", "--bare", "--template=", ".")
+
+    def read(self, name: str) -> Stored | None:
+        """See ``Store``."""
+        checked(name)
+        with self._lock:
+            return self._at(self._fetch(), name)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """See ``Store``."""
+        checked(name)
+        with self._lock:
+            return self._write(name, data, lambda found: found is None)
+
+    def replace(self, name: str, data: bytes, version: str) -> bool:
+        """See ``Store``."""
+        checked(name)
+        with self._lock:
+            return self._write(name, data, lambda found: found is not None and found.version == version)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """See ``Store``."""
+        with self._lock:
+            tip = self._fetch()
+        if tip is None:
+            return iter(())
+        listed = self._git.output("ls-tree", "-r", "-z", "--name-only", "--full-tree", tip)
+        return iter(
+            sorted(name for name in listed.decode("utf-8", "replace").split("\0") if name and name.startswith(prefix))
+        )
+
+    def erase(self, name: str) -> None:
+        """Refused where there is something to erase: older commits would keep it.
+
+        Raises:
+            ToolFailure: always, except for a file that is not there.
+        """
+        if self.read(name) is not None:
+            raise ToolFailure(
+                "a git reference keeps its history, so nothing in it can be erased",
+                where=f"{self.address}: {name}",
+                remedy="keep what may have to be erased in a folder, s3:// or gs://",
+            )
+
+    def _at(self, tip: str | None, name: str) -> Stored | None:
+        if tip is None:
+            return None
+        done = self._git.run("cat-file", "blob", f"{tip}:{name}")
+        if done.returncode != 0:
+            # A tree that lacks the name says so here; a name that is there and unreadable must not pass for absent.
+            if self._git.output("ls-tree", "-z", "--full-tree", tip, name):
+                raise ToolFailure("git cannot read a file of the ledger", where=f"{self.address}: {name}")
+            return None
+        return Stored(done.stdout, hashlib.sha256(done.stdout).hexdigest())
+
+    def _fetch(self) -> str | None:
+        """The commit at the reference; None where there is none yet."""
+        done = self._git.run(
+            "fetch",
+            "--quiet",
+            "--depth=1",
+            "--no-tags",
+            "--no-write-fetch-head",
+            self._url,
+            f"+{REFERENCE}:{REFERENCE}",
+        )
+        if done.returncode == 0:
+            return self._git.output("rev-parse", "--verify", REFERENCE).decode().strip()
+        said = done.stderr.decode("utf-8", "replace")
+        if _NO_REFERENCE.search(said):
+            return None
+        raise self._failure(said)
+
+    def _write(self, name: str, data: bytes, may: Callable[[Stored | None], bool]) -> bool:
+        for attempt in range(ATTEMPTS):
+            tip = self._fetch()
+            if not may(self._at(tip, name)):
+                return False
+            commit = self._commit(tip, name, data)
+            if self._push(commit):
+                return True
+            # Somebody else has written this or another file meanwhile.
+            self._sleep(min(_LONGEST_PAUSE, 0.01 * 2**attempt) * random.uniform(0.5, 1.5))  # noqa: S311
+        raise ToolFailure(
+            "the ledger's git reference was moved by others again and again",
+            where=self.address,
+            remedy="nothing is lost: the same command again writes it",
+        )
+
+    def _commit(self, tip: str | None, name: str, data: bytes) -> str:
+        """A commit with the file upon ``tip``. One program, so that a write costs milliseconds."""
+        # Without something of its own two writers of one value in one second would make one commit, and both win.
+        message = f"Keep {name}\n\nWrite: {token_hex(16)}\n".encode()
+        stream = b"commit %b\ncommitter %b %d +0000\ndata %d\n%b\n%bM 100644 inline %b\ndata %d\n%b\n" % (
+            _NEXT.encode(),
+            _WHO,
+            int(time.time()),
+            len(message),
+            message,
+            b"from %b\n" % tip.encode() if tip else b"",
+            name.encode(),
+            len(data),
+            data,
+        )
+        self._git.run("update-ref", "-d", _NEXT)
+        self._git.output("fast-import", "--quiet", "--force", "--date-format=raw", stdin=stream)
+        return self._git.output("rev-parse", "--verify", _NEXT).decode().strip()
+
+    def _push(self, commit: str) -> bool:
+        """Whether the reference moved to the commit; False where somebody was faster."""
+        try:
+            done = self._git.run("push", "--quiet", "--no-verify", self._url, f"{commit}:{REFERENCE}")
+        except ProcessTimeout:
+            if self._fetch() == commit:
+                return True
+            raise
+        if done.returncode == 0:
+            return True
+        said = done.stderr.decode("utf-8", "replace")
+        if self._fetch() == commit:
+            return True
+        if _LOST.search(said):
+            return False
+        raise self._failure(said)
+
+    def _failure(self, said: str) -> ToolFailure:
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
+        return ToolFailure(
+            f"the ledger's git repository cannot be used: {(telling or lines or ['git did not say why'])[0]:.300}",
+            where=self.address,
+            remedy=f"whoever runs this must be allowed to fetch and push {REFERENCE} there",
+        )

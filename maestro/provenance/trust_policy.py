@@ -1,0 +1,318 @@
+"""trust.yaml: whose word about an artifact is believed. Read at the policy revision; what it does not allow is refused.
+
+Whatever lets more through than the default has a name of its own (``loosen``, a level below 3, …): reports show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from maestro.config import Pattern, RepositoryPath, Time, TrustedKey
+from maestro.documents import rules
+from maestro.documents.fields import Line, Name, Omittable, StrictModel, text
+from maestro.documents.pointer import dotted
+from maestro.documents.problem import Problem
+from maestro.documents.refusal import Refusal
+from maestro.documents.settings import Shape, read_settings, schema_of, unusable
+
+TRUST_PATH = "trust.yaml"
+SLSA_V1 = "https://slsa.dev/provenance/v1"
+SLSA_V0_2 = "https://slsa.dev/provenance/v0.2"
+STRICT_LEVEL = 3
+STRICT_AGE_DAYS = 365
+STRICT_TRIGGERS = ("push", "release", "workflow_dispatch")
+
+Sha256 = Annotated[str, text(r"^[0-9a-f]{64}$", "must be a SHA-256 digest: 64 hexadecimal digits in lower case")]
+Uri = Annotated[str, text(r"^[a-z][a-z0-9+.-]*:[^\s]+$", "must be a URI", longest=500)]
+RepositoryUri = Annotated[
+    str,
+    text(
+        r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9_.-]+){2,}$",
+        "must be a repository's whole address like https://github.com/acme/api",
+        longest=500,
+    ),
+]
+Number = Annotated[int, Field(ge=1, le=10**18)]
+
+
+class Root(StrictModel):
+    """A Sigstore trusted root: certificate authorities, logs and timestamp authorities, in one pinned file."""
+
+    id: Name = Field(description="What reports call it", examples=["sigstore"])
+    path: RepositoryPath = Field(
+        description="The trusted_root.json in the repository", examples=["trust/sigstore.json"]
+    )
+    sha256: Sha256 = Field(description="The file's digest: another file is not believed")
+    stale_after: Omittable[Time] = Field(default=None, description="From then on `maestro doctor` asks for a newer one")
+    without_transparency: bool = Field(
+        default=False,
+        description="This instance operates no logs (GitHub's, for private repositories): its timestamps have to do",
+    )
+
+
+class ManagedKey(TrustedKey):
+    """A public key that somebody keeps: a release key, a key service's, Google Cloud Build's."""
+
+    signs: Annotated[tuple[Literal["attestation", "bundle"], ...], Field(strict=False, min_length=1)] = Field(
+        description="What it may sign: attestations, policy bundles", examples=[["attestation"]]
+    )
+
+
+class Bundles(StrictModel):
+    """Policy bundles that come from elsewhere."""
+
+    max_age_days: int = Field(default=180, ge=1, le=3650, description="Days after which a bundle is not loaded")
+    warn_days: int = Field(default=30, ge=0, le=3650, description="Days before that from which a warning is given")
+    minimum_revision: int = Field(default=0, ge=0, le=10**12, description="No lower revision is ever loaded")
+
+
+class Source(StrictModel):
+    """The repository that an artifact is built from, and the refs and events that may build it."""
+
+    repository: RepositoryUri = Field(
+        description="Its whole address, exactly", examples=["https://github.com/acme/api"]
+    )
+    repository_id: Omittable[Number] = Field(
+        default=None,
+        description="Its numeric id: a repository made anew under the same name has another",
+        examples=[712345678],
+    )
+    owner_id: Omittable[Number] = Field(default=None, description="The numeric id of its owner")
+    tags: Annotated[tuple[Pattern, ...], Field(strict=False)] = Field(
+        default=(), description="Tags that may be built", examples=[["v*"]]
+    )
+    branches: Annotated[tuple[Pattern, ...], Field(strict=False)] = Field(
+        default=(), description="Branches that may be built", examples=[["main"]]
+    )
+    triggers: Annotated[tuple[Line, ...], Field(strict=False, min_length=1)] = Field(
+        default=STRICT_TRIGGERS, description="Events that may start the build; pull_request_target never"
+    )
+
+
+class Builder(StrictModel):
+    """Who may vouch for an artifact: a row of the table of builders, or one described here."""
+
+    builder: Literal["slsa-github-generator", "github-artifact-attestations", "google-cloud-build", "other"] = Field(
+        description="A row of the table of known builders; other: by the rules given here"
+    )
+    root: Omittable[Name] = Field(default=None, description="The root that vouches for its certificates; any if absent")
+    workflow: Omittable[
+        Annotated[
+            str,
+            text(
+                r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+\.ya?ml$",
+                "must be a workflow's path with its repository, like acme/build/.github/workflows/build.yml",
+                longest=500,
+            ),
+        ]
+    ] = Field(default=None, description="The workflow that signs: owner/repository/.github/workflows/FILE")
+    tags: Annotated[tuple[Pattern, ...], Field(strict=False)] = Field(
+        default=(), description="Tags of that workflow's repository; of the generator: releases (vX.Y.Z) unless given"
+    )
+    branches: Annotated[tuple[Pattern, ...], Field(strict=False)] = Field(
+        default=(), description="Branches of that workflow's repository"
+    )
+    key: Omittable[Line] = Field(default=None, description="The id of the managed key that signs")
+    issuer: Omittable[Uri] = Field(default=None, description="other: who issued the identity")
+    identity: Omittable[Line] = Field(default=None, description="other: the certificate's identity, exactly")
+    id: Omittable[Uri] = Field(default=None, description="other: the builder's id in the provenance")
+    level: Omittable[Annotated[int, Field(ge=1, le=3)]] = Field(
+        default=None, description="other: the SLSA build level you have convinced yourselves of"
+    )
+
+
+class Loosen(StrictModel):
+    """What of the strict rules is given up for one kind of artifact. Each stands in every report."""
+
+    anyone: bool = Field(default=False, description="Whoever the roots know may sign: this proves integrity alone")
+    repository_by_name: bool = Field(default=False, description="The repository's numeric id is not compared")
+    any_repository: bool = Field(default=False, description="Built from any repository")
+    any_ref: bool = Field(default=False, description="Built from any tag or branch; never from a pull request")
+    any_trigger: bool = Field(default=False, description="Built on any event but pull_request_target")
+    self_hosted_runners: bool = Field(default=False, description="Built on a machine that somebody else keeps")
+    any_external_parameters: bool = Field(default=False, description="Parameters of the build that nobody named")
+    any_age: bool = Field(default=False, description="However old the signature is")
+    plain_signatures: bool = Field(default=False, description="A signature over the file alone, without a statement")
+    promise_without_proof: bool = Field(
+        default=False, description="A log's promise to include an entry, without the proof that it did"
+    )
+
+
+class Artifact(StrictModel):
+    """What must be proven of the artifacts that some patterns mean. Where several entries match, all must hold."""
+
+    name: Name = Field(description="What reports call this entry", examples=["api"])
+    match: Annotated[tuple[Pattern, ...], Field(strict=False, min_length=1)] = Field(
+        description="Files and images it is about", examples=[["dist/api-*.tar.gz", "ghcr.io/acme/api"]]
+    )
+    predicate_types: Annotated[tuple[Uri, ...], Field(strict=False, min_length=1)] = Field(
+        default=(SLSA_V1,), description="Kinds of statement that count"
+    )
+    builders: Annotated[tuple[Builder, ...], Field(strict=False)] = Field(
+        default=(), description="Who may vouch for it"
+    )
+    signers: int = Field(default=1, ge=1, le=20, description="How many distinct ones of them must have")
+    source: Omittable[Source] = Field(default=None, description="What it must be built from")
+    minimum_level: int = Field(
+        default=STRICT_LEVEL, ge=0, le=3, description="The SLSA build level that its builder must have"
+    )
+    external_parameters: dict[Line, Annotated[tuple[Line, ...], Field(strict=False, min_length=1)]] = Field(
+        default={},
+        description="Parameters that the provenance must have, each with the values allowed",
+        examples=[{"variant": ["release"]}],
+    )
+    max_age_days: int = Field(default=STRICT_AGE_DAYS, ge=1, le=3650, description="Days after which it is too old")
+    loosen: Loosen = Field(default=Loosen(), description="Strict rules given up here")
+
+    def loosened(self) -> tuple[str, ...]:
+        """What this entry lets through beyond the strict defaults, field by field, as reports say it."""
+        said = [f"loosen.{name}" for name in type(self.loosen).model_fields if getattr(self.loosen, name)]
+        if self.minimum_level < STRICT_LEVEL:
+            said.append(f"minimum_level: {self.minimum_level}")
+        if self.max_age_days > STRICT_AGE_DAYS:
+            said.append(f"max_age_days: {self.max_age_days}")
+        if self.source is not None:
+            said += [f"source.triggers: {one}" for one in self.source.triggers if one not in STRICT_TRIGGERS]
+        said += [f"builders: a level that this file states ({one.level})" for one in self.builders if one.level]
+        return tuple(said)
+
+
+class TrustPolicy(StrictModel):
+    """Whose word about an artifact is believed."""
+
+    model_config = ConfigDict(title="trust.yaml")
+
+    apiVersion: Literal["maestro-conductor/v1"] = Field(description="Always maestro-conductor/v1")  # noqa: N815
+    kind: Literal["TrustPolicy"] = Field(description="What this document is")
+    roots: Annotated[tuple[Root, ...], Field(strict=False)] = Field(default=(), description="Sigstore trusted roots")
+    keys: Annotated[tuple[ManagedKey, ...], Field(strict=False)] = Field(
+        default=(), description="Public keys believed, each for what it may sign"
+    )
+    bundles: Bundles = Field(default=Bundles(), description="Policy bundles")
+    artifacts: Annotated[tuple[Artifact, ...], Field(strict=False)] = Field(
+        default=(), description="What must be proven, of what"
+    )
+
+
+_SMALLEST = "the smallest is two lines: `apiVersion: maestro-conductor/v1` and `kind: TrustPolicy`"
+
+
+def trust_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of trust.yaml."""
+    return schema_of(TrustPolicy)
+
+
+def read_trust_policy(path: str, data: bytes) -> TrustPolicy | tuple[Problem, ...]:
+    """The trust policy, or everything that is wrong with it. Never raises for content."""
+    return read_settings(path, data, TrustPolicy, Shape(trust_schema, _SMALLEST), _relations)
+
+
+def load_trust_policy(path: str, data: bytes) -> TrustPolicy:
+    """The trust policy in ``data``.
+
+    Raises:
+        UsageError: everything wrong with it, each with its line and column.
+    """
+    policy = read_trust_policy(path, data)
+    if isinstance(policy, TrustPolicy):
+        return policy
+    raise unusable(policy)
+
+
+def _bad(steps: tuple[str | int, ...], words: str, remedy: str | None = None) -> Refusal:
+    return Refusal(rules.BAD_VALUE, f"{dotted(steps)} {words}", steps, remedy=remedy)
+
+
+def _missing(steps: tuple[str | int, ...], words: str, remedy: str) -> Refusal:
+    return Refusal(rules.MISSING_FIELD, f"{dotted(steps)} {words}", steps, remedy=remedy)
+
+
+def _relations(policy: TrustPolicy) -> Iterator[Refusal]:
+    for field, names in (
+        ("roots", [one.id for one in policy.roots]),
+        ("keys", [one.id for one in policy.keys]),
+        ("artifacts", [one.name for one in policy.artifacts]),
+    ):
+        label = "name" if field == "artifacts" else "id"
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield _bad((field, index, label), "also names an entry before it")
+    for index, key in enumerate(policy.keys):
+        if key.valid_until is not None and key.valid_until <= key.valid_from:
+            yield _bad(("keys", index, "valid_until"), "must be later than valid_from")
+    for index, artifact in enumerate(policy.artifacts):
+        yield from _artifact(policy, artifact, ("artifacts", index))
+
+
+def _artifact(policy: TrustPolicy, artifact: Artifact, steps: tuple[str | int, ...]) -> Iterator[Refusal]:
+    loosen, source = artifact.loosen, artifact.source
+    if not artifact.builders and not loosen.anyone:
+        yield _missing(
+            (*steps, "builders"),
+            "names nobody, and an artifact that everybody may sign proves nothing",
+            "name who may vouch for it; `loosen: {anyone: true}` says that everybody may, and reports show it in red",
+        )
+    if artifact.builders and loosen.anyone:
+        yield _bad((*steps, "loosen", "anyone"), "makes the builders above it meaningless", "keep one of the two")
+    if artifact.signers > max(1, len(artifact.builders)) and not loosen.anyone:
+        words = f"is {artifact.signers}, but only {len(artifact.builders)} may sign"
+        yield _bad((*steps, "signers"), words, "name as many builders, or ask for fewer")
+    for index, builder in enumerate(artifact.builders):
+        yield from _builder(policy, builder, (*steps, "builders", index))
+    by_repository = any(one.builder != "other" for one in artifact.builders)
+    if source is None:
+        if by_repository and not loosen.any_repository:
+            remedy = "add source with repository, repository_id and the tags or branches that may be built"
+            yield _missing((*steps, "source"), "is missing: these builders build for everybody", remedy)
+        return
+    if loosen.any_repository:
+        yield _bad((*steps, "loosen", "any_repository"), "contradicts source", "keep one of the two")
+    if source.repository_id is None and not loosen.repository_by_name:
+        remedy = "add it (`gh api repos/OWNER/NAME --jq .id`); `loosen: {repository_by_name: true}` does without"
+        yield _missing((*steps, "source", "repository_id"), "is missing: a name can be taken over, its id not", remedy)
+    if not source.tags and not source.branches and not loosen.any_ref:
+        yield _missing((*steps, "source"), "allows no ref", 'add tags, like `tags: ["v*"]`, or branches')
+    for field, patterns in (("tags", source.tags), ("branches", source.branches)):
+        for index, pattern in enumerate(patterns):
+            if not pattern.strip("*/") and not loosen.any_ref:
+                remedy = "name a beginning, like v*; `loosen: {any_ref: true}` allows every ref"
+                yield _bad((*steps, "source", field, index), "means every ref", remedy)
+    for index, trigger in enumerate(source.triggers):
+        if trigger == "pull_request_target":
+            words = "is pull_request_target, which runs with secrets on a stranger's change: never believed"
+            yield _bad((*steps, "source", "triggers", index), words, "remove it")
+
+
+def _builder(policy: TrustPolicy, builder: Builder, steps: tuple[str | int, ...]) -> Iterator[Refusal]:
+    if builder.root is not None and builder.root not in [one.id for one in policy.roots]:
+        yield _bad((*steps, "root"), "names no entry of roots")
+    if builder.key is not None:
+        key = next((one for one in policy.keys if one.id == builder.key), None)
+        if key is None:
+            yield _bad((*steps, "key"), "names no entry of keys")
+        elif "attestation" not in key.signs:
+            yield _bad((*steps, "key"), "names a key that may not sign attestations", "add attestation to its `signs`")
+    elif not policy.roots:
+        yield _missing(("roots",), "is missing: certificates need a root", "add a trusted root with its digest")
+    wanted: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+        "slsa-github-generator": ((), ("root", "workflow", "tags")),
+        "github-artifact-attestations": (("workflow",), ("root", "tags", "branches")),
+        "google-cloud-build": (("key",), ()),
+        "other": ((), ("root", "key", "issuer", "identity", "id", "level")),
+    }
+    needed, possible = wanted[builder.builder]
+    for name in needed:
+        if getattr(builder, name) is None:
+            yield _missing((*steps, name), f"is missing: {builder.builder} is told apart by it", "add it")
+    for name in type(builder).model_fields:
+        if name not in ("builder", *needed, *possible) and getattr(builder, name):
+            yield _bad((*steps, name), f"has no meaning for {builder.builder}", "remove it")
+    if builder.builder == "other":
+        by_certificate = builder.issuer is not None and builder.identity is not None
+        if (builder.key is not None) == (builder.issuer is not None or builder.identity is not None):
+            yield _missing(steps, "needs either a key, or issuer and identity", "say who signs")
+        elif builder.key is None and not by_certificate:
+            yield _missing(steps, "needs issuer and identity together", "an identity is only what its issuer says")

@@ -1,0 +1,97 @@
+"""A run as one file, for a ledger that is no folder: a tar of what a reader needs, and nothing of this machine."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from maestro.errors import ToolFailure
+from maestro.evidence.errors import BadEvidence
+from runner.run_folder import RUN_ID, RunFolder
+
+KINDS = ("sessions", "receipts", "segments", "logs")
+SIZE_LIMIT = 1 << 30
+"""Bytes of a run unpacked: beyond it somebody means harm."""
+
+
+def name_of(run_id: str, number: int) -> str:
+    """Where the run as of its ``number``-th segment lies in the store."""
+    return f"runs/{run_id}/archives/{number}.tar.gz"
+
+
+def pack(folder: RunFolder) -> bytes:
+    """The run; equal runs give equal bytes.
+
+    Raises:
+        ToolFailure: it cannot be read.
+    """
+    out = io.BytesIO()
+    try:
+        with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w|") as tar:
+            for kind in KINDS:
+                for path in sorted((folder.path / kind).iterdir()):
+                    if path.is_file() and not path.name.endswith(".tmp"):
+                        member = tarfile.TarInfo(f"{kind}/{path.name}")
+                        data = path.read_bytes()
+                        member.size = len(data)
+                        tar.addfile(member, io.BytesIO(data))
+    except OSError as error:
+        raise ToolFailure(f"the run cannot be read: {error.strerror}", where=str(folder.path)) from error
+    return out.getvalue()
+
+
+def members(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The files in an archive: name below the run's folder, content.
+
+    Raises:
+        BadEvidence: cut short, too large, or it holds something that no run has.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:  # whole before anything of it is read: a tar just ends
+            unpacked = packed.read(SIZE_LIMIT + 1)
+        if len(unpacked) > SIZE_LIMIT:
+            raise BadEvidence(f"the archive holds more than {SIZE_LIMIT} bytes")
+        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as tar:
+            for member in tar:
+                parts = PurePosixPath(member.name).parts
+                if not member.isreg() or len(parts) != 2 or parts[0] not in KINDS or parts[1] in (".", ".."):
+                    raise BadEvidence(f"the archive holds {member.name!r:.100}, which no run has")
+                file = tar.extractfile(member)
+                yield "/".join(parts), file.read() if file is not None else b""
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise BadEvidence(f"the archive of a run cannot be read: {error}") from error
+
+
+def segments_in(data: bytes) -> list[tuple[str, bytes]]:
+    """Only the segments: what says whether two archives are of one run.
+
+    Raises:
+        BadEvidence: as ``members``.
+    """
+    return [(name, content) for name, content in members(data) if name.startswith("segments/")]
+
+
+def unpack(name: str, data: bytes, target: Path) -> None:
+    """Write the run in the archive that is called ``name`` below ``target``, the folder of a ledger.
+
+    Raises:
+        BadEvidence: as ``members``, or the name is not one of ``name_of``.
+    """
+    parts = name.split("/")
+    if len(parts) != 4 or not RUN_ID.fullmatch(parts[1]):
+        raise BadEvidence(f"no run has an archive of that name: {name!r:.120}")
+    folder = target / "runs" / parts[1]
+    for kind in KINDS:
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    for member, content in members(data):
+        (folder / member).write_bytes(content)
+
+
+def number_of(name: str) -> int:
+    """The segment's number in an archive's name; 0 where it is none."""
+    stem = name.rpartition("/")[2].removesuffix(".tar.gz")
+    return int(stem) if stem.isascii() and stem.isdigit() else 0

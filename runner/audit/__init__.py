@@ -1,0 +1,1 @@
+"""Does each execution have its decision, each decision its pack, each merge its verdict?"""

@@ -1,0 +1,123 @@
+"""``maestro policy audit``: whether anything went round policy."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import re
+from typing import TYPE_CHECKING
+
+from maestro.errors import UsageError
+from maestro.evidence.trust import trust_of
+from maestro.repository import Repository
+from maestro.world import World
+
+if TYPE_CHECKING:
+    from maestro.history import History
+    from maestro.repository import Snapshot
+    from runner.audit.judge import Audit
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
+    parser.add_argument("--store", metavar="PLACE", help="a folder, s3://, gs:// or git+… (default: maestro.yaml's)")
+    parser.add_argument(
+        "--since",
+        metavar="REV|DATE",
+        help="merges after this commit, or from this day on, have records (default: since maestro.yaml came)",
+    )
+    parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+
+
+def run(arguments: argparse.Namespace, world: World) -> int:
+    """0 it holds, 10 it does not.
+
+    Raises:
+        UsageError: no repository, no maestro.yaml on its default branch, a shallow clone, or no such revision.
+        ToolFailure: the ledger cannot be read.
+    """
+    from runner.audit.report import as_json, as_text
+
+    with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
+        branch = repository.default_branch_rev(None)
+        if branch is None:
+            raise UsageError("there is no default branch that could be audited", remedy="commit maestro.yaml")
+        tip = repository.snapshot(branch)
+        commit = repository.resolve(branch)
+        history = repository.history(commit)
+        first, since = _first(repository, history, commit, arguments.since)
+        found = _audit(arguments, world, repository, tip, history, first, branch)
+    if arguments.format == "json":
+        said = as_json(found, branch=branch, tip=commit, since=since)
+        world.stdout.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+    else:
+        world.stdout.write(as_text(found, branch=branch, tip=commit, since=since))
+    return 10 if found.findings else 0
+
+
+def _audit(
+    arguments: argparse.Namespace,
+    world: World,
+    repository: Repository,
+    tip: Snapshot,
+    history: History,
+    first: int,
+    branch: str,
+) -> Audit:
+    from maestro.config import load_config
+    from runner.audit.judge import UNCHECKED_RULE, audit
+    from runner.audit.packs_at import PacksAt
+    from runner.audit.reading import read_ledger
+    from runner.ledger_check import BREAK_GLASS_RULE
+    from runner.looking import looked_at
+    from runner.merged_waivers import subjects_waived
+
+    if "maestro.yaml" not in tip.entries:
+        raise UsageError(f"there is no maestro.yaml on {branch}", remedy="restore it: its keys say whom to believe")
+    config = load_config("maestro.yaml", tip.read("maestro.yaml"))
+    closed = subjects_waived(tip, config, BREAK_GLASS_RULE)
+    answered = subjects_waived(tip, config, UNCHECKED_RULE)
+    with looked_at(arguments.store, config.ledger, world, repository.root) as (store, folder):
+        ledger = read_ledger(store, folder, trust_of(config.keys), lambda run_id: f"Run/{run_id}" in closed)
+    packs = PacksAt(repository)
+    packs.read(commit for commit in ledger.policy_revisions if commit in history)
+    return audit(
+        history,
+        first,
+        ledger,
+        packs.at,
+        answered=frozenset(subject.removeprefix("Commit/") for subject in answered if subject.startswith("Commit/")),
+        branch=branch,
+    )
+
+
+def _first(repository: Repository, history: History, tip: str, since: str | None) -> tuple[int, str]:
+    """From which place on the line merges have records, and the words for it."""
+    adopted = repository.first_with(tip, "maestro.yaml")
+    if adopted is None:
+        raise UsageError(f"there is no maestro.yaml at {tip[:12]}", remedy="`maestro init` writes one; merge it")
+    first = history.place[adopted] + 1  # nothing decided about the merge that brought it
+    if since is None:
+        return first, f"since {adopted[:12]}, which brought maestro.yaml"
+    if _DAY.fullmatch(since):
+        return max(first, _place_of_day(history, since)), f"since {since}"
+    commit = repository.resolve(since)
+    if commit not in history.place:
+        raise UsageError(
+            f"--since {since}: {commit[:12]} never was the tip of the default branch",
+            remedy="name one of `git log --first-parent`, or a day as 2026-01-31",
+        )
+    return max(first, history.place[commit] + 1), f"since {commit[:12]}"
+
+
+def _place_of_day(history: History, text: str) -> int:
+    try:
+        day = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp()
+    except ValueError as error:
+        raise UsageError(f"--since {text}: there is no such day") from error
+    # From the oldest on: a commit that claims to be older than those before it is not passed over.
+    return next((place for place, one in enumerate(history.line) if one.committed >= day), len(history.line))

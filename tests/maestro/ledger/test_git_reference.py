@@ -1,0 +1,95 @@
+"""A git reference as a store: the contract over a bare repository, and what only git can do wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from maestro.errors import ToolFailure
+from maestro.ledger.git_reference import REFERENCE, GitStore
+from maestro.ledger.store import Store
+from tests.maestro.ledger.contract import StoreContract
+
+ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    path = tmp_path / "ledger.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", path], check=True)
+    return path
+
+
+def store_of(bare: Path) -> GitStore:
+    return GitStore(f"file://{bare}", "file", ENVIRON)
+
+
+class TestGitStore(StoreContract):
+    writers = 2
+    erases = False
+
+    @pytest.fixture
+    def opened(self, bare: Path) -> Callable[[], Store]:
+        return lambda: store_of(bare)
+
+
+def test_every_write_is_a_commit_upon_the_one_before(bare: Path) -> None:
+    store = store_of(bare)
+    store.create("a", b"1")
+    store_of(bare).create("b/c", b"2")
+    seen = store.read("a")
+    assert seen is not None
+    store.replace("a", b"3", seen.version)
+    assert git(bare, "log", "--format=%s", REFERENCE).split("\n")[:3] == ["Keep a", "Keep b/c", "Keep a"]
+    assert git(bare, "show", f"{REFERENCE}:a") == "3"
+    assert git(bare, "fsck", "--strict") == ""
+
+
+def test_the_server_may_forbid_all_but_fast_forward(bare: Path) -> None:
+    git(bare, "config", "receive.denyNonFastForwards", "true")
+    git(bare, "config", "receive.denyDeletes", "true")
+    assert store_of(bare).create("a", b"1")
+    assert store_of(bare).create("b", b"1")
+
+
+def test_a_hook_that_refuses_is_told(bare: Path) -> None:
+    hook = bare / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho not on my watch >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(ToolFailure, match=r"cannot be used: .*not on my watch") as caught:
+        store_of(bare).create("a", b"1")
+    assert REFERENCE in str(caught.value.remedy)
+
+
+def test_a_push_that_was_accepted_and_reported_as_failed_is_ours(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(bare)
+    real = store._git.run
+
+    def unlucky(*arguments: str, stdin: bytes = b"") -> object:
+        done = real(*arguments, stdin=stdin)
+        if arguments[0] == "push":
+            return type(done)(128, b"", b"fatal: the remote end hung up unexpectedly")
+        return done
+
+    monkeypatch.setattr(store._git, "run", unlucky)
+    assert store.create("a", b"1")
+    assert git(bare, "rev-list", "--count", REFERENCE) == "1\n"
+
+
+def test_a_repository_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ToolFailure, match="cannot be used"):
+        GitStore(f"file://{tmp_path}/none", "file", ENVIRON).read("a")
+
+
+def test_no_other_protocol_is_used(bare: Path) -> None:
+    with pytest.raises(ToolFailure, match="not allowed"):
+        GitStore(f"file://{bare}", "https", ENVIRON).read("a")

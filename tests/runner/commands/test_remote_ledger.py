@@ -1,0 +1,98 @@
+"""A ledger that is kept elsewhere: the run is there, whole, and what is verified is what is there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from maestro.ledger.address import parse
+from maestro.ledger.git_reference import REFERENCE
+from maestro.ledger.opening import open_store
+from tests.runner.governed_runs import Runs
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.get_host_and_port()[1]}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    boto3.client("s3").create_bucket(Bucket="ledgers")
+    try:
+        yield "s3://ledgers/acme"
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> str:
+    bare = tmp_path / "ledger.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", bare], check=True)
+    return f"git+file://{bare}"
+
+
+@pytest.fixture(params=["s3", "git"])
+def address(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(request.param))
+
+
+def test_a_run_is_kept_and_verified_elsewhere(address: str, tmp_path: Path) -> None:
+    runs = Runs(tmp_path, config=f"ledger: {{store: '{address}', origin: example.com/acme}}\n")
+    assert runs.run("a", "b").code == 0
+    (first,) = runs.run_ids()
+    kept = tmp_path / "kept"
+    assert runs.receipts("checkpoint", str(kept)).code == 0
+    assert kept.read_text().startswith("example.com/acme\n1\n")
+    said = runs.run("a")
+    assert said.code == 0
+    assert "ledger example.com/acme: size 2, root " in said.err
+    subprocess.run(["rm", "-rf", str(runs.ledger)], check=True)  # the machine is gone
+    said = runs.receipts("verify", "--checkpoint", str(kept))
+    assert said.code == 0, said.out + said.err
+    assert "5 receipts of 2 runs believed" in said.out
+    assert "proven: nothing of the 1 segment in" in said.out
+    assert runs.receipts("verify", "--run", first).out.count("HOLDS") == 2
+    assert "4 succeeded" in runs.receipts("list").out
+    assert runs.receipts("export", str(tmp_path / "out")).code == 0
+
+
+def test_what_was_changed_elsewhere_is_seen(address: str, tmp_path: Path) -> None:
+    runs = Runs(tmp_path, config=f"ledger: {{store: '{address}'}}\n")
+    assert runs.run("a").code == 0
+    (run_id,) = runs.run_ids()
+    store = open_store(parse(address), tmp_path, os.environ)
+    name = f"runs/{run_id}/archives/1.tar.gz"
+    found = store.read(name)
+    assert found is not None
+    assert store.replace(name, found.data[: len(found.data) // 2], found.version)
+    said = runs.receipts("verify")
+    assert said.code == 10
+    assert "the archive of a run cannot be read" in said.err
+
+
+def test_a_store_that_cannot_be_reached_leaves_a_run_to_resume(tmp_path: Path) -> None:
+    bare = tmp_path / "ledger.git"
+    runs = Runs(tmp_path, config=f"ledger: {{store: 'git+file://{bare}'}}\n")
+    said = runs.run("a")
+    assert said.code == 1
+    assert "cannot be used" in said.err
+    (run_id,) = runs.run_ids()
+    assert f"maestro run --resume {run_id}" in said.err
+    subprocess.run(["git", "init", "--quiet", "--bare", bare], check=True)
+    assert runs.run("--resume", run_id).code == 0
+    assert runs.ran == ["a"]
+    assert runs.receipts("verify").code == 0
+    names = subprocess.run(
+        ["git", "-C", bare, "ls-tree", "-r", "--name-only", REFERENCE], capture_output=True, text=True
+    )
+    assert names.stdout.split() == ["log/head", f"runs/{run_id}/archives/1.tar.gz"]
