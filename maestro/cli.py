@@ -52,6 +52,7 @@ COMMANDS = (
         "drill kill", "runner.commands.drill_kill", "kill runs at random moments; count what was lost or ran twice"
     ),
     Command("drill burst", "runner.commands.drill_burst", "start many processes at once; print the clocks"),
+    Command(
         "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
     ),
     Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
