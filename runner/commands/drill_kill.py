@@ -6,13 +6,10 @@ Everything is in a scratch folder, with a key and a ledger of its own; nothing e
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import signal
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +18,7 @@ from maestro.errors import UsageError
 from maestro.world import World
 
 if TYPE_CHECKING:
-    from runner.drivers.drill_process import DrillFolder
+    from runner.drivers.drill_process import Dispatch, DrillFolder
 
 KILLS_A_RUN = 10
 """Then a run is left in peace to be completed."""
@@ -79,7 +76,7 @@ def _one_run(path: Path, arguments: argparse.Namespace, dice: random.Random, tal
     while True:
         process = folder.start(arguments.executions, slots=arguments.slots, command=("sh", "-c", script))
         if here < KILLS_A_RUN and tally.kills < arguments.kills:
-            done = _kill(folder, process.pid, dice, marks)
+            done = _kill(folder, process, dice, marks)
             here, tally.kills = here + done, tally.kills + done
         if process.wait() == 0:
             break
@@ -93,28 +90,23 @@ def _one_run(path: Path, arguments: argparse.Namespace, dice: random.Random, tal
     tally.unknown += Counter(one.get("outcome") for one in records(folder.run))["unknown"]
 
 
-def _kill(folder: DrillFolder, dispatcher: int, dice: random.Random, marks: Path) -> int:
+def _kill(folder: DrillFolder, dispatcher: Dispatch, dice: random.Random, marks: Path) -> int:
     """Wait for a moment, then kill the dispatcher, a watcher, or everything that watches; how many kills that was."""
+    from runner.drivers.local_slots.proc import kill_that
+
     before = sum(1 for _ in marks.iterdir())
     until = time.monotonic() + 5.0
     if dice.random() < 0.9:  # most moments are while commands run, some before the first does
-        while sum(1 for _ in marks.iterdir()) <= before and time.monotonic() < until and _alive(dispatcher):
+        while sum(1 for _ in marks.iterdir()) <= before and time.monotonic() < until and dispatcher.poll() is None:
             time.sleep(0.005)
     time.sleep(dice.random() * 0.4)
     watchers = folder.watchers()
-    victims = dice.choice([[dispatcher], watchers[:1], [dispatcher, *watchers], watchers]) or [dispatcher]
+    whom = dice.choice(("dispatcher", "a watcher", "all", "watchers"))
     killed = 0
-    for pid in victims:
-        if _alive(pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                killed = 1
-    return killed
-
-
-def _alive(pid: int) -> bool:
-    """Whether it runs: one that has ended and was not waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
-    except (OSError, IndexError):
-        return False
+    if whom in ("dispatcher", "all") or not watchers:
+        killed += dispatcher.poll() is None
+        dispatcher.kill()
+    if whom != "dispatcher":
+        for pid in watchers[:1] if whom == "a watcher" else watchers:
+            killed += kill_that(pid, lambda pid: pid in folder.watchers())
+    return min(killed, 1)

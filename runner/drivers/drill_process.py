@@ -21,13 +21,14 @@ from policy.placement import Placement
 from runner.clock import anchor
 from runner.dispatch import Dispatcher
 from runner.drivers.local import LocalDriver
-from runner.drivers.local_slots.proc import birth_of, boot_id
+from runner.drivers.local_journal import Journals
 from runner.execution import Task
 from runner.ledger_check import check_run
 from runner.run_folder import RunFolder, run_folder
 from runner.session import Facts, Planned
 
 RUN = "drill"
+Dispatch = subprocess.Popen[bytes]
 _DECISION = {"pack": "drill", "mode": "enforce", "engine": "none", "allow": True, "value": {"allow": True}}
 _DECISION |= {"reasons": [], "pack_digest": "", "input_digest": "", "error": None}
 
@@ -75,7 +76,7 @@ class DrillFolder:
         spawner_only: bool = False,
         rate: int = 0,
         env: dict[str, str] | None = None,
-    ) -> subprocess.Popen[bytes]:
+    ) -> Dispatch:
         """Dispatch, or resume, in another process.
 
         Args:
@@ -95,17 +96,9 @@ class DrillFolder:
 
     def watchers(self) -> list[int]:
         """The living processes that watch commands, by the journals."""
-        found = []
-        for path in (self.run.path / "journals").glob("*.jsonl"):
-            line = path.read_bytes().partition(b"\n")[0]
-            try:
-                header = json.loads(line)
-            except ValueError:
-                continue
-            birth = birth_of(header["pid"]) if header["pid"] else None
-            if header["boot"] == boot_id() and birth is not None and birth == header["birth"]:
-                found.append(header["pid"])
-        return found
+        journals = Journals(self.run.path / "journals")
+        list(journals.read())
+        return [file.header["pid"] for file in journals.files.values() if file.header is not None and file.alive]
 
     def trust(self) -> Trust:
         """The drill's own key."""

@@ -25,11 +25,13 @@ from maestro.errors import ToolFailure, UsageError
 from maestro.ledger import durable as store
 from policy.placement import Placement
 from runner.clock import Anchor
-from runner.drivers.local_journal import JournalFile, Journals, Record
+from runner.drivers.local_journal import JournalFile, Journals
 from runner.drivers.local_limits import Limit, limits, tightest
 from runner.drivers.local_slots import supervisor
 from runner.drivers.local_slots.journal import Journal
-from runner.drivers.local_slots.proc import birth_of, boot_id, mark_of
+from runner.drivers.local_slots.marks import identity, is_mark, name_in, name_of
+from runner.drivers.local_slots.proc import boot_id
+from runner.drivers.local_strays import Lost, wait_for
 from runner.execution import Attempt, Ending, Execution, Log, Task
 from runner.lifecycle import Event, Life
 
@@ -42,8 +44,6 @@ DRAIN_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 """Before the second attempt; doubles from there, at most a minute."""
 
-
-_NAMED = b"MAESTRO_EXECUTION_ID="
 _OURS = ("MAESTRO_", "ACTIONS_")
 """Variables that no command gets, whoever merged a manifest that names one: our keys, the job's own tokens."""
 
@@ -153,14 +153,9 @@ class LocalDriver:
                 os.killpg(self._supervisor.pid, signal.SIGTERM)
 
     def drain(self) -> None:
-        """Start nothing more; what runs may end within ``DRAIN_SECONDS``, then it is handed over. Signal-safe.
-
-        Handed over: those that watch it stay until it has ended and write that down; resuming makes the receipts.
-        """
-        self._hand_over_at = time.monotonic() + DRAIN_SECONDS
-        if self._supervisor is not None and self._supervisor.stdin is not None:
-            with suppress(OSError):
-                self._supervisor.stdin.close()
+        """See ``Driver.drain``; they have ``DRAIN_SECONDS``."""
+        if self._hand_over_at is None:
+            self._hand_over_at = time.monotonic() + DRAIN_SECONDS
 
     @property
     def slots(self) -> int:
@@ -217,12 +212,7 @@ class LocalDriver:
                 "anchor_mono": self._published.monotonic,
             }
         )
-        deadlines: dict[str, tuple[int, Record | None]] = {}
-        for execution, number in cut_off:
-            seen = self._journals.seen.get((execution.id, number))
-            start = seen.start if seen is not None and seen.file.same_boot else None
-            deadlines[execution.id] = (start["deadline"] if start else time.monotonic_ns(), start)
-        _wait_for_strays(deadlines)
+        wait_for(self._lost(cut_off))
         for execution, number in cut_off:
             with suppress(FileExistsError):
                 os.close(os.open(self._log_path(execution.id, number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -240,6 +230,23 @@ class LocalDriver:
         os.fdatasync(journal.fd)
         os.close(journal.fd)
         list(self._journals.read())
+
+    def _lost(self, cut_off: list[tuple[Execution, int]]) -> list[Lost]:
+        """Those of which something may still run: in another boot nothing does."""
+        first = self._journals.first_birth
+        if first is None:
+            return []
+        folder, now = identity(str(self._folder / "logs")), time.monotonic_ns()
+        lost = []
+        for execution, number in cut_off:
+            name = name_of(folder, execution.id, number)
+            seen = self._journals.seen.get((execution.id, number))
+            start = seen.start if seen is not None and seen.file.same_boot else None
+            if start is not None and is_mark(start["mark"]) and name_in(start["mark"]) == name:
+                lost.append(Lost(name, start["mark"], start["born"], start["deadline"]))
+            else:
+                lost.append(Lost(name, None, first, start["deadline"] if start else now))
+        return lost
 
     def _new_journal(self, session: int) -> Path:
         """A name that no other dispatch has, also not a second one of the same session."""
@@ -300,14 +307,15 @@ class LocalDriver:
         )
         if self._supervisor.stdin is None or self._supervisor.stdout is None:
             raise ToolFailure("the supervisor of the local driver has no pipes")
-        with suppress(BrokenPipeError):  # it died at once: what it complained about is told by the caller
-            self._supervisor.stdin.write(json.dumps(work).encode() + b"\n")
-            self._supervisor.stdin.flush()
+        if self._hand_over_at is None:  # without its work it ends at once
+            with suppress(BrokenPipeError):  # it died at once: what it complained about is told by the caller
+                self._supervisor.stdin.write(json.dumps(work).encode() + b"\n")
+                self._supervisor.stdin.flush()
+        else:
+            os.rmdir(work["scratch"])  # noqa: PTH106
         os.set_blocking(self._supervisor.stdout.fileno(), False)
         if self._cancelled:  # a signal may have come while there was no process to tell
             self.cancel()
-        if self._hand_over_at is not None:
-            self.drain()
 
     def _work(self, executions: list[Execution], session: int) -> dict[str, Any]:
         tasks: list[dict[str, Any]] = []
@@ -361,14 +369,19 @@ class LocalDriver:
         if self._supervisor is None or self._supervisor.stdout is None:
             return False
         pipe = self._supervisor.stdout.fileno()
-        while not select.select([pipe], [], [], 0.1)[0]:
+        while True:
+            if self._hand_over_at is not None and self._supervisor.stdin is not None:
+                with suppress(OSError):  # not where the signal is handled: it may come while this very pipe is written
+                    self._supervisor.stdin.close()
             if self._handed_over():
                 return False
+            if select.select([pipe], [], [], 0.1)[0]:
+                break
         return bool(os.read(pipe, 1 << 16))
 
     def _let_go(self) -> None:
         """Slots finish what they run and start nothing more."""
-        process, self._supervisor = self._supervisor, None
+        process = self._supervisor
         if process is None or process.stdin is None or process.stdout is None:
             return
         with suppress(OSError):
@@ -380,6 +393,7 @@ class LocalDriver:
             process.returncode = 0  # it outlives us, on purpose: nobody here waits for it
         else:
             process.wait()
+        self._supervisor = None
         process.stdout.close()
 
     # From journals to endings
@@ -449,56 +463,3 @@ class LocalDriver:
                 f"the log of an ended execution cannot be read: {error.strerror}", where=str(path)
             ) from error
         return Log(f"logs/{path.name}", hasher.hexdigest(), size, dropped)
-
-
-def _wait_for_strays(deadlines: Mapping[str, tuple[int, Record | None]]) -> None:
-    """Wait until nothing runs any more of executions that lost their watchers; each is ended at its deadline.
-
-    Args:
-        deadlines: execution id → deadline (monotonic, ns) and the record of its start, where one was written in this
-            boot. A process belongs to it by its mark, by its number and birth, or by its environment.
-    """
-    marks = {start["mark"]: id_ for id_, (_, start) in deadlines.items() if start is not None and start["mark"]}
-    leaders = {start["pid"]: (id_, start) for id_, (_, start) in deadlines.items() if start is not None}
-    while True:
-        now, any_left, any_late = time.monotonic_ns(), False, False
-        for pid in _processes():
-            mark = mark_of(pid)
-            id_ = (marks.get(mark) if mark is not None else None) or _named(pid) or ""
-            if id_ not in deadlines and pid in leaders and _is_that(pid, leaders[pid][1]):
-                id_ = leaders[pid][0]
-            if id_ not in deadlines:
-                continue
-            any_left = True
-            if now >= deadlines[id_][0]:
-                any_late = True
-                with suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
-        if not any_left:
-            return
-        time.sleep(0.01 if any_late else 0.1)
-
-
-def _processes() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def _is_that(pid: int, start: Record) -> bool:
-    """Whether the process is the one that was started, and not another one that its number came back for."""
-    birth = birth_of(pid)
-    if birth is None:
-        return False
-    born = birth * 10**9 // os.sysconf("SC_CLK_TCK")
-    return bool(start["born"] - 10**8 <= born <= start["born"] + start["started"] - start["claimed"] + 10**8)
-
-
-def _named(pid: int) -> str | None:
-    """The execution that a process's environment names."""
-    try:
-        words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    for word in words:
-        if word.startswith(_NAMED):
-            return word.removeprefix(_NAMED).decode("ascii", "replace")
-    return None

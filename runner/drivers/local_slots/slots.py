@@ -6,15 +6,14 @@ import contextlib
 import errno
 import heapq
 import os
-import random
-import resource
 import select
 import signal
 import time
 
 from runner.drivers.local_slots.journal import RESERVE, Journal
 from runner.drivers.local_slots.log_cut import LogCut
-from runner.drivers.local_slots.proc import birth_of, boot_id, living_children, mark_of, signal_quietly
+from runner.drivers.local_slots.marks import Marks, identity, mark_of
+from runner.drivers.local_slots.proc import birth_of, boot_id, living_children, signal_quietly
 from runner.drivers.local_slots.scratch import Scratches
 from runner.scheduler import Scheduler
 
@@ -45,7 +44,6 @@ PAUSE = 1.0
 """Seconds until that is tried again, while others run that will make room."""
 SWEEP_SECONDS = 10.0
 DEFAULTED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
-MARKS_BELOW = 1 << 61
 
 
 class SlotBroken(Exception):
@@ -138,10 +136,7 @@ class Slots:
         self.look_at: list[int] = []
         self.next_tick = 0
         self.others_added = workers == 1
-        hard = resource.getrlimit(resource.RLIMIT_RTTIME)[1]
-        top = MARKS_BELOW if hard == resource.RLIM_INFINITY else min(hard, MARKS_BELOW)
-        self.next_mark = random.SystemRandom().randrange(top // 2, top) if top > 1 << 40 else top - number
-        self.mark_step = 1 if top > 1 << 40 else workers
+        self.marks = Marks(identity(self.logs))
         self.wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
@@ -151,6 +146,9 @@ class Slots:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         pid = os.getpid()
+        mark = self._mark("", 0)
+        if mark_of(pid) != mark:
+            raise SlotBroken("this kernel does not tell the limits of a process (RLIMIT_RTTIME in /proc)")
         self.journal.add(
             {
                 "kind": "slot",
@@ -163,11 +161,9 @@ class Slots:
                 "slots": self.scheduler.slots,
             }
         )
-        self._mark(self.next_mark)
-        if mark_of(pid) != self.next_mark:
-            raise SlotBroken("this kernel does not tell the limits of a process (RLIMIT_RTTIME in /proc)")
         for job in self._jobs(self.number):
             self._wait_for_turn(job, job.published)
+        self._sleep(0.0)  # the dispatcher may have ended by now, or want nothing started any more
         while True:
             self._reap()
             self._tick()
@@ -276,9 +272,9 @@ class Slots:
     def _log(self, job: Job) -> str:
         return os.path.join(self.logs, f"{job.execution}.{job.attempt}.log")
 
-    def _mark(self, mark: int) -> None:
+    def _mark(self, execution: str, attempt: int) -> int:
         try:
-            resource.setrlimit(resource.RLIMIT_RTTIME, (mark, mark))
+            return self.marks.take(execution, attempt)
         except (OSError, ValueError) as error:
             raise SlotBroken(f"commands cannot be told apart: RLIMIT_RTTIME cannot be set ({error})") from error
 
@@ -303,8 +299,7 @@ class Slots:
             if self._claim_without_starting(log):
                 self._end(job, record, "not_started", reason=reason)
             return False
-        self.next_mark -= self.mark_step
-        self._mark(self.next_mark)
+        mark = self._mark(job.execution, job.attempt)
         born = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         try:
             pid = os.posix_spawn(
@@ -339,12 +334,10 @@ class Slots:
                 self._end(job, record, "not_started", reason=f"{command[0]} could not be started: {error}")
             return False
         record["started"] = time.monotonic_ns()
-        one = Running(job, pid, self.next_mark, record, LogCut(log, self.work["log_limit"]), scratch)
-        self.by_pid[pid] = self.by_mark[self.next_mark] = one
+        one = Running(job, pid, mark, record, LogCut(log, self.work["log_limit"]), scratch)
+        self.by_pid[pid] = self.by_mark[mark] = one
         heapq.heappush(self.deadlines, (one.deadline, pid))
-        self.journal.add(
-            {**record, "kind": "start", "deadline": one.deadline, "pid": pid, "mark": self.next_mark, "born": born}
-        )
+        self.journal.add({**record, "kind": "start", "deadline": one.deadline, "pid": pid, "mark": mark, "born": born})
         return True
 
     def _claim_without_starting(self, log: str) -> bool:

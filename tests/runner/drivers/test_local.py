@@ -342,16 +342,6 @@ class TestLocalDriver(DriverContract):
         assert left[0] >= 2
         assert min(left) >= 1
 
-    def test_a_number_that_came_back_is_not_the_process_that_was_started(self) -> None:
-        from runner.drivers.local import _is_that
-
-        pid, now = os.getpid(), time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        birth = birth_of(pid)
-        assert birth is not None
-        born = birth * 10**9 // os.sysconf("SC_CLK_TCK")
-        assert _is_that(pid, {"born": born, "claimed": 0, "started": 10**7})
-        assert not _is_that(pid, {"born": now + 10**9, "claimed": 0, "started": 10**7})
-
     def test_a_killed_slot_takes_its_command_along_and_the_rest_goes_on(self) -> None:
         script = f"echo $MAESTRO_ARRAY_INDEX >> {self.marks}/n; touch {self.marks}/$$; sleep 1"
         executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", script)), 4))
