@@ -1,19 +1,21 @@
-"""A run as OpenMetrics text, for whoever scrapes or pushes files."""
+"""Counts a run for ``maestro.metrics``."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+from maestro.metrics import RunNumbers
 from runner.execution import Ending, Execution
 from runner.receipt import CLOUD_OF_DRIVER
 from runner.run_clocks import seconds_of
 from runner.session import Planned
 
-BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.9, 1.0, 2.0, 3.8, 5.0, 10.0, 30.0, 60.0, 300.0)
 
-
-def metrics(driver: str, planned: Sequence[Planned], endings: Sequence[tuple[Execution, Ending]], slots: int) -> bytes:
-    """The exposition.
+def numbers(
+    driver: str, planned: Sequence[Planned], endings: Sequence[tuple[Execution, Ending]], slots: int
+) -> RunNumbers:
+    """What is counted.
 
     Args:
         driver: what executed.
@@ -21,35 +23,25 @@ def metrics(driver: str, planned: Sequence[Planned], endings: Sequence[tuple[Exe
         endings: of this dispatch.
         slots: how many could run at once.
     """
-    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-    from prometheus_client.openmetrics.exposition import generate_latest
-
-    registry = CollectorRegistry()
-    placements = Counter("mc_cloud_placements", "Executions by place", ["cloud", "region"], registry=registry)
-    ended = Counter("mc_executions", "Executions by outcome", ["outcome"], registry=registry)
-    failures = Counter("mc_failures", "What did not succeed, by reason", ["reason"], registry=registry)
-    queue = Histogram("mc_queue_seconds", "From publish to claim", registry=registry, buckets=BUCKETS)
-    start = Histogram("mc_start_seconds", "From publish to start", registry=registry, buckets=BUCKETS)
-    Gauge("mc_slots", "Executions that may run at once", ["driver"], registry=registry).labels(driver).set(slots)
     places = {
         one.task.subject: (one.placement.cloud, one.placement.region)
         if one.placement
         else (CLOUD_OF_DRIVER[driver], "none")
         for one in planned
     }
-    for execution, ending in endings:
-        last = ending.last
-        placements.labels(*places[execution.task.subject]).inc()
-        ended.labels(last.outcome).inc()
-        if last.outcome != "succeeded":
-            failures.labels(_reason(ending)).inc()
-        waited, took = seconds_of(last, "queue"), seconds_of(last, "start")
-        if waited is not None:
-            queue.observe(waited)
-            if took is not None:
-                start.observe(waited + took)
-    text: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
-    return text
+    lasts = [ending.last for _, ending in endings]
+    queue = [seconds_of(last, "queue") for last in lasts]
+    start = [seconds_of(last, "start") for last in lasts]
+    both = zip(queue, start, strict=True)
+    return RunNumbers(
+        placements=Counter(places[execution.task.subject] for execution, _ in endings),
+        outcomes=Counter(str(last.outcome) for last in lasts),
+        failures=Counter(_reason(ending) for _, ending in endings if ending.last.outcome != "succeeded"),
+        queue=[seconds for seconds in queue if seconds is not None],
+        start=[seconds for seconds in start if seconds is not None],
+        publish_to_start=[waited + took for waited, took in both if waited is not None and took is not None],
+        slots=slots,
+    )
 
 
 def _reason(ending: Ending) -> str:

@@ -519,31 +519,27 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
         except ToolFailure as error:
             raise _with_resume(error, folder.run_id) from error
     _tell(world, summary, prepared)
-    _write_measures(arguments, world, summary, prepared, slots)
     _enter(world, prepared)
+    _write_measures(arguments, world, summary, prepared, slots)
     return 130 if interrupted else _exit_code(summary, prepared)
 
 
 def _write_measures(
     arguments: argparse.Namespace, world: World, summary: Summary, prepared: _Prepared, slots: int
 ) -> None:
+    from maestro.output_file import write
+
+    done = "the run itself is complete, receipts and all"
     if arguments.metrics is not None:
-        from runner.run_metrics import metrics
+        from maestro.metrics import render
+        from runner.run_metrics import numbers
 
-        _write(world, arguments.metrics, metrics("local", prepared.planned, summary.endings, slots))
+        text = render(run=numbers("local", prepared.planned, summary.endings, slots))
+        write(world.cwd / arguments.metrics, text, "the metrics", remedy=done)
     if arguments.report is not None:
-        from runner.run_report import render
+        from runner.run_report import render as page
 
-        _write(world, arguments.report, render(summary.run_id, summary.endings, slots).encode())
-
-
-def _write(world: World, name: str, data: bytes) -> None:
-    try:
-        (world.cwd / name).write_bytes(data)
-    except OSError as error:
-        raise ToolFailure(
-            f"it cannot be written: {error.strerror}", where=name, remedy="the run itself is complete, receipts and all"
-        ) from error
+        write(world.cwd / arguments.report, page(summary.run_id, summary.endings, slots), "the page", remedy=done)
 
 
 def _enter(world: World, prepared: _Prepared) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from maestro.metrics import render as render_metrics
 from runner.execution import Attempt, Ending, Execution, Outcome
 from runner.run_clocks import clocks, percentiles, told
-from runner.run_metrics import metrics
+from runner.run_metrics import numbers
 from runner.run_report import render
 from tests.runner.plans import planned
+from tests.support.tools import tool
 
 PLAN = planned(size=40, name="a")
 
@@ -66,7 +66,7 @@ def test_clocks_are_told_in_words() -> None:
 
 
 def test_the_metrics_are_openmetrics_and_add_up() -> None:
-    text = metrics("local", [PLAN], endings(), slots=7).decode()
+    text = render_metrics(run=numbers("local", [PLAN], endings(), slots=7))
     found = {family.name: family for family in text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]
     value = {
         (sample.name, *sorted(sample.labels.values())): sample.value for one in found.values() for sample in one.samples
@@ -74,9 +74,11 @@ def test_the_metrics_are_openmetrics_and_add_up() -> None:
     assert value["mc_cloud_placements_total", "here", "local"] == 40
     assert value["mc_executions_total", "succeeded"] == 36
     assert value["mc_failures_total", "exit_1"] == 4
-    assert value["mc_slots", "local"] == 7
+    assert value[("mc_slots",)] == 7
     assert value[("mc_queue_seconds_count",)] == 40
-    assert value["mc_start_seconds_bucket", "3.8"] == 38
+    assert value["mc_queue_seconds_bucket", "3.8"] == 39
+    assert value["mc_start_seconds_bucket", "0.01"] == 40
+    assert value["mc_publish_to_start_seconds_bucket", "3.8"] == 38
     assert text.endswith("# EOF\n")
 
 
@@ -106,9 +108,7 @@ def test_the_page_needs_nothing_else_and_escapes_what_commands_say() -> None:
 
 
 def test_a_browser_draws_the_page(tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("needs chromium (Debian package)")
+    browser = tool("chromium")
     (tmp_path / "page.html").write_text(render("run-1", endings(), slots=7))
     argv = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
     shot = tmp_path / "page.png"
