@@ -21,7 +21,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --start: #64a8f0; --wait: #e0a03c; --end: #6fbf73; --ink: #e8e8e8;
   --paper: #161616; } }
 body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
-  max-width: 60rem; padding: 0 1rem; overflow-wrap: anywhere; }
+  max-width: 60rem; padding: 0 1rem; overflow-wrap: break-word; }
 h1 { font-size: 1.35rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .3rem; } code { font: 13px ui-monospace, monospace; }
 figure { margin: 1.2rem 0; } figcaption { font-size: .85rem; opacity: .75; } svg { width: 100%; max-width: 760px; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .axis { stroke: var(--line); }
@@ -30,6 +30,8 @@ svg path { fill: none; stroke-width: 2; } .started { stroke: var(--start); fill:
 svg path.started, svg path.waiting, svg path.ended { fill: none; } svg text.key { stroke: none; font-weight: 600; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .8rem; vertical-align: top;
   border-bottom: 1px solid var(--line); } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th.number { text-align: right; } td.outcome { white-space: nowrap; } td.name, td.why { overflow-wrap: anywhere; }
+td.name { min-width: 14rem; }
 """
 
 
@@ -38,7 +40,10 @@ def render(run_id: str, endings: Sequence[tuple[Execution, Ending]], slots: int)
     pinned = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     rules = f"default-src 'none'; style-src 'sha256-{pinned}'; base-uri 'none'; form-action 'none'"
     outcomes = Counter(ending.last.outcome for _, ending in endings)
-    said = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items())) or "nothing was executed"
+    said = (
+        ", ".join(f"{count:,} {_words(outcome)}" for outcome, count in sorted(outcomes.items()))
+        or "nothing was executed"
+    )
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{rules}">',
@@ -57,7 +62,9 @@ def render(run_id: str, endings: Sequence[tuple[Execution, Ending]], slots: int)
             + "</tr>"
             for name, one in found.items()
         )
-        heads = "<tr><th>clock</th><th>p50</th><th>p95</th><th>p99</th></tr>"
+        heads = (
+            "<tr><th>clock</th>" + "".join(f'<th class="number">{one}</th>' for one in ("p50", "p95", "p99")) + "</tr>"
+        )
         parts.append(f"<h2>Clocks</h2>\n<table>{heads}{rows}</table>")
     bad = [(execution, ending) for execution, ending in endings if ending.last.outcome != "succeeded"]
     if bad:
@@ -77,7 +84,12 @@ def _failure(one: tuple[Execution, Ending]) -> str:
     index = "" if execution.index is None else f"[{execution.index}]"
     how = f"exit code {last.exit_code}" if last.exit_code is not None else f"signal {last.signal}"
     why = last.reason or (how if last.outcome == "failed" else "")
-    return f"<tr><td>{_text(execution.task.subject)}{index}</td><td>{last.outcome}</td><td>{_text(why)}</td></tr>"
+    cells = (("name", _text(execution.task.subject) + index), ("outcome", _words(last.outcome)), ("why", _text(why)))
+    return "<tr>" + "".join(f'<td class="{name}">{text}</td>' for name, text in cells) + "</tr>"
+
+
+def _words(outcome: str) -> str:
+    return outcome.replace("_", " ")
 
 
 def picture(endings: Sequence[tuple[Execution, Ending]]) -> str:
