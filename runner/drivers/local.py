@@ -307,9 +307,10 @@ class LocalDriver:
         )
         if self._supervisor.stdin is None or self._supervisor.stdout is None:
             raise ToolFailure("the supervisor of the local driver has no pipes")
+        data = json.dumps(work).encode() + b"\n"
         if self._hand_over_at is None:  # without its work it ends at once
             with suppress(BrokenPipeError):  # it died at once: what it complained about is told by the caller
-                self._supervisor.stdin.write(json.dumps(work).encode() + b"\n")
+                self._supervisor.stdin.write(data)
                 self._supervisor.stdin.flush()
         else:
             os.rmdir(work["scratch"])  # noqa: PTH106
