@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """0: all have run and the ledger holds. 10: the ledger does not hold."""
-    from runner.drivers.drill_process import DrillFolder, records
+    from runner.drivers.drill_process import DrillFolder, peak_memory, records, together
 
     for name in ("executions", "seconds"):
         if not 1 <= getattr(arguments, name) <= MOST:
@@ -37,15 +37,15 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         process = folder.start(count, slots=count, command=("sleep", str(arguments.seconds)))
         memory = 0
         while process.poll() is None:
-            memory = max(memory, _resident(process.pid))
+            memory = max(memory, peak_memory(process.pid))
             time.sleep(0.05)
         if process.returncode:
             raise ToolFailure("the burst did not come to its end", remedy="what stood in the way is said above")
         found = list(records(folder.run))
         believed, objections = folder.objections()
     starts = [one for one in found if one["kind"] == "start"]
-    ends = [one["ended"] for one in found if one["kind"] == "end"]
-    world.stdout.write(f"{count} executions, {_together(starts, ends)} alive together, {believed} receipts hold\n")
+    ends = [one for one in found if one["kind"] == "end" and "ended" in one]
+    world.stdout.write(f"{count} executions, {together(starts, ends)} alive together, {believed} receipts hold\n")
     for words, one, other in (("publish → claim", "published", "claimed"), ("publish → start", "published", "started")):
         said = percentiles([(start[other] - start[one]) / 1e9 for start in starts])
         if said is not None:
@@ -55,23 +55,3 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     for objection in objections:
         world.stderr.write(f"  {objection}\n")
     return 10 if objections or believed != count else 0
-
-
-def _together(starts: list[dict[str, int]], ends: list[int]) -> int:
-    """How many ran at the moment when most did."""
-    alive = most = 0
-    for _, step in sorted([(one["started"], 1) for one in starts] + [(end, -1) for end in ends]):
-        alive += step
-        most = max(most, alive)
-    return most
-
-
-def _resident(pid: int) -> int:
-    """Megabytes."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                return int(line.split()[1]) // 1024
-    except OSError:
-        pass
-    return 0

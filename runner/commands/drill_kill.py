@@ -74,7 +74,7 @@ def _one_run(path: Path, arguments: argparse.Namespace, dice: random.Random, tal
     script = f"echo x >> {marks}/$MAESTRO_ARRAY_INDEX; sleep 0.0$((MAESTRO_ARRAY_INDEX % 9))"
     here = 0
     while True:
-        process = folder.start(arguments.executions, slots=arguments.slots, command=("sh", "-c", script))
+        process = folder.start(arguments.executions, slots=arguments.slots, command=("sh", "-c", script), quiet=True)
         if here < KILLS_A_RUN and tally.kills < arguments.kills:
             done = _kill(folder, process, dice, marks)
             here, tally.kills = here + done, tally.kills + done

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maestro.errors import MaestroError
 from maestro.evidence.trust import Trust, trust_of
 from policy.placement import Placement
 from runner.clock import anchor
@@ -76,6 +77,7 @@ class DrillFolder:
         spawner_only: bool = False,
         rate: int = 0,
         env: dict[str, str] | None = None,
+        quiet: bool = False,
     ) -> Dispatch:
         """Dispatch, or resume, in another process.
 
@@ -86,13 +88,19 @@ class DrillFolder:
             spawner_only: neither sign nor read logs: what the starting itself costs.
             rate: executions published a second; all at once when 0.
             env: variables of each.
+            quiet: say nothing about what stood in the way: it is killed on purpose.
         """
         self._key()
         settings = {"count": count, "slots": slots, "command": list(command), "alone": spawner_only}
         settings |= {"rate": rate, "env": env or {}}
         argv = [sys.executable, "-m", "runner.drivers.drill_process", str(self.path), json.dumps(settings)]
         root = str(Path(__file__).resolve().parents[2])
-        return subprocess.Popen(argv, cwd=self.path, env={"PATH": os.defpath, "PYTHONPATH": root})
+        return subprocess.Popen(
+            argv,
+            cwd=self.path,
+            env={"PATH": os.defpath, "PYTHONPATH": root},
+            stderr=subprocess.DEVNULL if quiet else None,
+        )
 
     def watchers(self) -> list[int]:
         """The living processes that watch commands, by the journals."""
@@ -118,6 +126,26 @@ def records(run: RunFolder) -> Iterator[dict[str, Any]]:
     for path in sorted((run.path / "journals").glob("*.jsonl")):
         for line in path.read_bytes().rstrip(b"\0").splitlines():
             yield json.loads(line)
+
+
+def together(starts: Sequence[dict[str, Any]], ends: Sequence[dict[str, Any]]) -> int:
+    """How many ran at the moment when most did, by the records of a run."""
+    alive = most = 0
+    for _, step in sorted([(one["started"], 1) for one in starts] + [(one["ended"], -1) for one in ends]):
+        alive += step
+        most = max(most, alive)
+    return most
+
+
+def peak_memory(pid: int) -> int:
+    """Megabytes that a process has had resident at most; 0 when it has gone."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) // 1024
+    except OSError:
+        pass
+    return 0
 
 
 class _Arriving(LocalDriver):
@@ -155,7 +183,10 @@ def main() -> None:
         return
     signer = find(str(folder.path / "key.pem"), {}, folder.path)
     dispatcher = Dispatcher(folder.run, signer, folder.trust(), lambda: dt.datetime.now(dt.UTC))
-    summary = dispatcher.dispatch(facts, [planned], driver)
+    try:
+        summary = dispatcher.dispatch(facts, [planned], driver)
+    except MaestroError as error:
+        sys.exit(f"maestro: {error.message}")
     sys.exit(0 if summary.segment.complete else 1)
 
 
