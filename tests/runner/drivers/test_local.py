@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,8 @@ import pytest
 from maestro.errors import ToolFailure, UsageError
 from runner.clock import anchor
 from runner.drivers.local import LocalDriver
-from runner.drivers.local_slots.proc import birth_of
+from runner.drivers.local_slots.marks import mark_of
+from runner.drivers.local_slots.proc import birth_of, kill_that, parent_of
 from runner.execution import Task, executions_of
 from tests.runner.drivers.contract import RUN, DriverContract, one, python
 
@@ -247,9 +247,12 @@ class TestLocalDriver(DriverContract):
         dispatcher = self.start_dispatcher(script, size, **task)
         self.wait_for(1)
         time.sleep(0.3)  # the slot writes down that it started what has left its mark already
-        (supervisor,) = {_parent(pid) for pid in self.slots_of_the_run()}
-        for pid in (dispatcher.pid, supervisor, *self.slots_of_the_run()):
-            os.kill(pid, signal.SIGKILL)
+        slots = self.slots_of_the_run()
+        (supervisor,) = {parent_of(pid) or 0 for pid in slots}
+        dispatcher.kill()
+        assert kill_that(supervisor, _is_supervisor)
+        for pid in slots:
+            kill_that(pid, lambda pid: mark_of(pid) is not None)
         dispatcher.wait()
 
     def test_with_every_watcher_killed_the_outcome_is_unknown_and_stays_so(self) -> None:
@@ -318,7 +321,7 @@ class TestLocalDriver(DriverContract):
 
         def kill() -> None:
             self.wait_for(2)  # each slot runs one
-            os.kill(self.slots_of_the_run()[0], signal.SIGKILL)
+            assert kill_that(self.slots_of_the_run()[0], lambda pid: mark_of(pid) is not None)
 
         thread = threading.Thread(target=kill)
         thread.start()
@@ -465,5 +468,5 @@ class TestLocalDriver(DriverContract):
             list(self.driver(self.folder, self.environ).execute(executions, session=1))
 
 
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+def _is_supervisor(pid: int) -> bool:
+    return b"local_slots.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes()
