@@ -68,11 +68,14 @@ def ours(folder: DrillFolder, count: int, seconds: int, *, alone: bool, rate: in
     found = {**_first_writes(folder.run.path / "logs", start, count), "cpu_seconds": _cpu_since(before)}
     written = list(records(folder.run))
     starts = [one for one in written if one["kind"] == "start"]
+    ends = [one for one in written if one["kind"] == "end"]
+    if any(one["outcome"] != "succeeded" for one in ends):
+        raise SystemExit("not all of them succeeded: something ended commands or watchers")
     return {
         **found,
         "publish_to_start_p95": p95([(one["started"] - one["published"]) / 1e9 for one in starts]),
         "queue_p95": p95([(one["claimed"] - one["published"]) / 1e9 for one in starts]),
-        "alive": together(starts, [one for one in written if one["kind"] == "end"]),
+        "alive": together(starts, ends),
         "dispatcher_mb": memory,
     }
 
