@@ -22,7 +22,7 @@ from runner.clock import anchor
 from runner.drivers.local import LocalDriver
 from runner.drivers.local_slots.marks import mark_of
 from runner.drivers.local_slots.proc import birth_of, kill_that, parent_of
-from runner.execution import Task, executions_of
+from runner.execution import Ending, Task, executions_of
 from tests.runner.drivers.contract import RUN, DriverContract, one, python
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -358,7 +358,7 @@ class TestLocalDriver(DriverContract):
         script = f"echo x >> {self.marks}/n; sleep 0.5"
         executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", script)), 400))
         driver = self.driver(self.folder, self.environ)
-        endings = []
+        endings: list[Ending] = []
         with pytest.raises(ToolFailure, match=r"not started: the disk is full"):
             endings += driver.execute(executions, session=1)
         monkeypatch.undo()
