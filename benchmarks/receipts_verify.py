@@ -81,6 +81,9 @@ class Written:
     def cancel(self) -> None:
         pass
 
+    def drain(self) -> None:
+        pass
+
     def collect_logs(self, execution_id: str) -> tuple[Log, ...]:  # noqa: ARG002
         return ()
 

@@ -49,6 +49,10 @@ COMMANDS = (
     Command("policy audit", "runner.commands.policy_audit", "whether anything went round policy"),
     Command("run", "gates.commands.run", "execute merged manifests and sign receipts"),
     Command(
+        "drill kill", "runner.commands.drill_kill", "kill runs at random moments; count what was lost or ran twice"
+    ),
+    Command("drill burst", "runner.commands.drill_burst", "start many processes at once; print the clocks"),
+    Command(
         "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
     ),
     Command(

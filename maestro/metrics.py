@@ -5,14 +5,10 @@ Nothing here counts; whoever counted hands plain numbers in. Escaping is the lib
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from secrets import token_hex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
-
-from maestro.errors import ToolFailure
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -33,11 +29,39 @@ class DecisionLabels(NamedTuple):
     outcome: str
 
 
+BUCKETS_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.9, 1.0, 2.0, 3.8, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""Upper bounds of what a run's clocks say; 0.9 and 3.8 are what is promised."""
+
+
+@dataclass(frozen=True)
+class RunNumbers:
+    """What a run executed. Clocks are in seconds, of the attempts that count.
+
+    Args:
+        placements: executions by (cloud, region).
+        outcomes: executions by how they ended.
+        failures: what did not succeed, by reason; few different words.
+        queue: publish → claim.
+        start: claim → start.
+        publish_to_start: both together.
+        slots: how many could run at once.
+    """
+
+    placements: Mapping[tuple[str, str], int]
+    outcomes: Mapping[str, int]
+    failures: Mapping[str, int]
+    queue: Sequence[float]
+    start: Sequence[float]
+    publish_to_start: Sequence[float]
+    slots: int
+
+
 def render(
     *,
     sim_ms: Sequence[float] | None = None,
     decisions: Mapping[DecisionLabels, int] | None = None,
     disagreements: Mapping[str, int] | None = None,
+    run: RunNumbers | None = None,
 ) -> str:
     """OpenMetrics text.
 
@@ -46,6 +70,7 @@ def render(
         decisions: how many there were of each kind; None leaves the family out.
         disagreements: how many decisions about one thing differed between check, merge and execution, by pack; None
             leaves the family out.
+        run: what a run executed; None leaves its families out.
     """
     from prometheus_client.openmetrics.exposition import generate_latest
     from prometheus_client.registry import Collector, CollectorRegistry
@@ -53,11 +78,13 @@ def render(
     class Plain(Collector):
         def collect(self) -> Iterator[Metric]:
             if sim_ms is not None:
-                yield _histogram(sim_ms)
+                yield _histogram("mc_policy_sim_ms", "Milliseconds that a policy decision took.", BUCKETS_MS, sim_ms)
             if decisions is not None:
                 yield _decisions(decisions)
             if disagreements is not None:
                 yield _disagreements(disagreements)
+            if run is not None:
+                yield from _run(run)
 
     registry = CollectorRegistry()
     registry.register(Plain())
@@ -65,17 +92,39 @@ def render(
     return text.decode("utf-8")
 
 
-def _histogram(values: Sequence[float]) -> Metric:
+def _histogram(name: str, help_: str, bounds: Sequence[float], values: Sequence[float]) -> Metric:
     from prometheus_client.core import HistogramMetricFamily
 
-    counts = [0] * (len(BUCKETS_MS) + 1)
+    counts = [0] * (len(bounds) + 1)
     for value in values:
-        counts[bisect_left(BUCKETS_MS, value)] += 1
-    bounds = [*(str(bound) for bound in BUCKETS_MS), "+Inf"]
-    buckets = [(bound, float(sum(counts[: at + 1]))) for at, bound in enumerate(bounds)]
-    return HistogramMetricFamily(
-        "mc_policy_sim_ms", "Milliseconds that a policy decision took.", buckets=buckets, sum_value=sum(values)
-    )
+        counts[bisect_left(bounds, value)] += 1
+    names = [*(str(bound) for bound in bounds), "+Inf"]
+    buckets = [(bound, float(sum(counts[: at + 1]))) for at, bound in enumerate(names)]
+    return HistogramMetricFamily(name, help_, buckets=buckets, sum_value=sum(values))
+
+
+def _run(run: RunNumbers) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    placements = CounterMetricFamily("mc_cloud_placements", "Executions by place.", labels=["cloud", "region"])
+    for place, count in sorted(run.placements.items()):
+        placements.add_metric([_label(word) for word in place], count)
+    yield placements
+    for name, help_, label, counts in (
+        ("mc_executions", "Executions by outcome.", "outcome", run.outcomes),
+        ("mc_failures", "Executions that did not succeed, by reason.", "reason", run.failures),
+    ):
+        family = CounterMetricFamily(name, help_, labels=[label])
+        for word, count in sorted(counts.items()):
+            family.add_metric([_label(word)], count)
+        yield family
+    for name, help_, values in (
+        ("mc_queue_seconds", "Seconds from publish to claim.", run.queue),
+        ("mc_start_seconds", "Seconds from claim to start.", run.start),
+        ("mc_publish_to_start_seconds", "Seconds from publish to start.", run.publish_to_start),
+    ):
+        yield _histogram(name, help_, BUCKETS_SECONDS, values)
+    yield GaugeMetricFamily("mc_slots", "Executions that may run at once.", value=run.slots)
 
 
 def _decisions(counts: Mapping[DecisionLabels, int]) -> Metric:
@@ -113,25 +162,9 @@ def _disagreements(counts: Mapping[str, int]) -> Metric:
 
 def _bounded(packs: Iterable[str]) -> dict[str, str]:
     """Each pack's label: its name, which may hold what UTF-8 cannot, or ``other`` beyond the limit."""
-    return {
-        name: name.encode("utf-8", "backslashreplace").decode("utf-8") if at < MOST_PACKS else OTHER
-        for at, name in enumerate(sorted(set(packs)))
-    }
+    return {name: _label(name) if at < MOST_PACKS else OTHER for at, name in enumerate(sorted(set(packs)))}
 
 
-def write(path: Path, text: str) -> None:
-    """Put ``text`` at ``path`` in one step, readable for a collector of another user: it sees the old or the new file.
-
-    Raises:
-        ToolFailure: the file cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")  # a collector reads what ends in .prom
-    try:
-        try:
-            with temporary.open("x", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(temporary, path)  # noqa: PTH105
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise ToolFailure(f"the metrics could not be written: {error.strerror}", where=str(path)) from error
+def _label(word: str) -> str:
+    """As UTF-8 can hold it."""
+    return word.encode("utf-8", "backslashreplace").decode("utf-8")

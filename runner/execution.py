@@ -24,6 +24,9 @@ class Task:
         timeout_seconds: for each attempt.
         attempts: how often it may be tried in all; 1 unless idempotent.
         idempotent: whether running it again does no harm.
+        tenant: whose it is; tenants are treated alike.
+        class_: ``warm`` is started before ``batch``.
+        pool: the pool it is placed in, whose size bounds it.
     """
 
     subject: str
@@ -34,6 +37,9 @@ class Task:
     timeout_seconds: float = 3600.0
     attempts: int = 1
     idempotent: bool = False
+    tenant: str = ""
+    class_: str = "batch"
+    pool: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,10 @@ class Attempt:
     stopped_leftovers: int = 0
     """Processes it had left running, which were ended with it."""
     log: Log | None = None
+    queue_seconds: float | None = None
+    """From published to claimed."""
+    start_seconds: float | None = None
+    """From claimed to started."""
 
     def to_json(self) -> dict[str, Any]:
         """As a receipt writes it."""
@@ -110,6 +120,8 @@ class Attempt:
                 "claimed": self.claimed,
                 "started": self.started,
                 "ended": self.ended,
+                "queue_seconds": self.queue_seconds,
+                "start_seconds": self.start_seconds,
                 "run_seconds": self.run_seconds,
             },
             "stopped_leftovers": self.stopped_leftovers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from maestro.canonical_json import digest, dumps
 from maestro.documents.document import Document
@@ -34,6 +35,8 @@ def task_of(document: Document) -> Task:
         timeout_seconds=spec.timeout,
         attempts=1 + spec.retries,
         idempotent=spec.idempotent,
+        tenant=model.metadata.tenant,
+        class_=spec.class_,
     )
 
 
@@ -52,8 +55,9 @@ def plan(
     size = (
         document.model.spec.array.size if isinstance(document.model, Manifest) and document.model.spec.array else None
     )
+    placed = placement.pool if isinstance(placement, Placement) else None
     return Planned(
-        task=task_of(document),
+        task=replace(task_of(document), pool=placed),
         path=document.path,
         tenant=document.tenant,
         digest=digest(document.raw.value),

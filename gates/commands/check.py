@@ -82,9 +82,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             except ToolFailure as error:  # the other reports are wanted all the same
                 failures.append(error)
         if metrics is not None:
-            from maestro.metrics import write
+            from maestro.output_file import write
 
-            write(world.cwd / arguments.metrics, metrics.text())
+            write(world.cwd / arguments.metrics, metrics.text(), "the metrics")
         if signer is not None and arguments.attest is not None:
             _attest(arguments.attest, world, checked, signer)
         if signer is not None and told is not None:

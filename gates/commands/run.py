@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import os
 import signal
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from gates.merged_manifests import Merged, by_name, changed, open_merged, requir
 from maestro import __version__
 from maestro.canonical_json import digest
 from maestro.counting import many
+from maestro.documents.pool import Pool
 from maestro.errors import MaestroError, ToolFailure, UsageError
 from maestro.evidence import verdict as tree_verdict
 from maestro.evidence.trust import Trust, trust_of
@@ -42,6 +45,13 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Executions that did not succeed and are named; the rest is counted."""
+
+LINE_SECONDS = 10.0
+"""Between two lines about how far it is, where nobody watches a terminal."""
+CLOCKS_FROM = 20
+"""Executions: of fewer, percentiles say nothing."""
+MOST_SLOTS = 100_000
+"""As a Pool may hold."""
 
 VerdictFor = Callable[[argparse.Namespace, World, Repository, Merged], TreeVerdict]
 
@@ -71,6 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--verdict", metavar="FILE", help="the verdict that `maestro check --attest FILE` signed")
     parser.add_argument("--key", metavar="FILE", help="the key that signs receipts (or MAESTRO_SIGNING_KEY)")
+    parser.add_argument("--slots", type=int, metavar="N", help="how many may run at once (default: as the pools say)")
+    parser.add_argument("--metrics", metavar="FILE", help="write OpenMetrics text there")
+    parser.add_argument("--report", metavar="FILE", help="write a page about the run there (HTML)")
     parser.add_argument("--engine", choices=("auto", "conftest", "regopy", "both"), default="auto")
 
 
@@ -114,6 +127,8 @@ def _refuse_nonsense(arguments: argparse.Namespace) -> None:
             f"there is no driver for {arguments.driver} yet",
             remedy="--rehearse executes a cloud placement on this machine",
         )
+    if arguments.slots is not None and not 1 <= arguments.slots <= MOST_SLOTS:
+        raise UsageError(f"--slots is a number from 1 to {MOST_SLOTS:,}")
     given = [bool(arguments.names), arguments.changed, arguments.resume is not None]
     if not any(given):
         raise UsageError("nothing to run was named", remedy="name manifests, or give --changed")
@@ -140,6 +155,8 @@ class _Prepared:
     trust: Trust
     signer: Any
     """``Signer``; None in a dry run."""
+    pools: dict[str, int]
+    """Of the pools on this machine that something is placed in: how many may run at once."""
     ledger: Ledger
     kept: Store
     """Where the ledger is."""
@@ -193,7 +210,28 @@ def _prepare(
     from maestro.ledger.opening import open_store
 
     kept = open_store(config.ledger.address, repository.root, world.environ)
-    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer, config.ledger, kept)
+    pools = {} if arguments.rehearse else _pools_here(merged, planned)
+    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer, pools, config.ledger, kept)
+
+
+def _pools_here(merged: Merged, planned: Sequence[Planned]) -> dict[str, int]:
+    index = merged.at_tip
+    used = {one.task.pool for one in planned if one.placement is not None and one.placement.cloud == "local"}
+    sizes = {}
+    for document in index.documents(index.holding(["Pool"])):
+        model = document.model
+        if isinstance(model, Pool) and model.metadata.name in used:
+            sizes[model.metadata.name] = model.spec.size
+    return sizes
+
+
+def _slots(arguments: argparse.Namespace, prepared: _Prepared) -> int:
+    """As many as the pools hold together; where something is in no pool of this machine, as many as it has cores."""
+    if arguments.slots is not None:
+        return int(arguments.slots)
+    cores = os.cpu_count() or 1
+    elsewhere = any(one.task.pool not in prepared.pools for one in prepared.planned)
+    return sum(prepared.pools.values()) + (cores if elsewhere else 0) or cores
 
 
 def _signer(arguments: argparse.Namespace, world: World, trust: Trust) -> object:
@@ -448,18 +486,24 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
     folder = prepared.folder
     world.stderr.write(f"run {folder.run_id}\n")
     _tell_plan(world, prepared.planned, rehearsal=arguments.rehearse, broken=prepared.facts.break_glass is not None)
-    driver = LocalDriver(folder.path, world.environ, anchor(world.now()))
+    slots = _slots(arguments, prepared)
+    driver = LocalDriver(folder.path, world.environ, anchor(world.now()), slots=slots, pools=prepared.pools)
     total = sum(one.size or 1 for one in prepared.planned)
-    ended = 0
+    ended, told_at = 0, time.monotonic()
+    watched = wanted(world.stderr, world.environ, quiet=False)
     with (
-        Progress(world.stderr, enabled=wanted(world.stderr, world.environ, quiet=False)) as progress,
+        Progress(world.stderr, enabled=watched) as progress,
         _cancelling(driver) as interrupted,
     ):
 
         def count(_execution: object, _ending: object) -> None:
-            nonlocal ended
+            nonlocal ended, told_at
             ended += 1
             progress.step(f"{ended} of {total} executions have ended")
+            now = time.monotonic()
+            if not watched and now >= told_at + LINE_SECONDS:
+                told_at = now
+                world.stderr.write(f"  {ended} of {total} executions have ended\n")
 
         dispatcher = Dispatcher(
             folder=folder,
@@ -476,7 +520,26 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
             raise _with_resume(error, folder.run_id) from error
     _tell(world, summary, prepared)
     _enter(world, prepared)
+    _write_measures(arguments, world, summary, prepared, slots)
     return 130 if interrupted else _exit_code(summary, prepared)
+
+
+def _write_measures(
+    arguments: argparse.Namespace, world: World, summary: Summary, prepared: _Prepared, slots: int
+) -> None:
+    from maestro.output_file import write
+
+    done = "the run itself is complete, receipts and all"
+    if arguments.metrics is not None:
+        from maestro.metrics import render
+        from runner.run_metrics import numbers
+
+        text = render(run=numbers("local", prepared.planned, summary.endings, slots))
+        write(world.cwd / arguments.metrics, text, "the metrics", remedy=done)
+    if arguments.report is not None:
+        from runner.run_report import render as page
+
+        write(world.cwd / arguments.report, page(summary.run_id, summary.endings, slots), "the page", remedy=done)
 
 
 def _enter(world: World, prepared: _Prepared) -> None:
@@ -510,7 +573,7 @@ def _with_resume(error: ToolFailure, run_id: str) -> MaestroError:
 
 @contextmanager
 def _cancelling(driver: LocalDriver) -> Iterator[list[int]]:
-    """An interrupt or a termination ends what runs, and its receipts are still written."""
+    """SIGTERM starts nothing more and lets what runs end; an interrupt, or a second signal, ends what runs."""
     interrupted: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield interrupted
@@ -518,7 +581,10 @@ def _cancelling(driver: LocalDriver) -> Iterator[list[int]]:
 
     def handler(number: int, _frame: object) -> None:
         interrupted.append(number)
-        driver.cancel()
+        if number == signal.SIGTERM and len(interrupted) == 1:
+            driver.drain()
+        else:
+            driver.cancel()
 
     before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -562,6 +628,10 @@ def _tell(world: World, summary: Summary, prepared: _Prepared) -> None:
         write(f"\n        log: {log}\n" if log is not None else "\n")
     if len(bad) > SHOWN:
         write(f"  … and {len(bad) - SHOWN} more that did not succeed\n")
+    if len(summary.endings) >= CLOCKS_FROM:
+        from runner.run_clocks import clocks, told
+
+        write(told(clocks(ending for _, ending in summary.endings)))
     closed = summary.segment
     said = ", ".join(f"{count} {outcome}" for outcome, count in closed.outcomes.items()) or "nothing executed"
     state = (

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         UsageError: the file, the inputs or maestro.yaml cannot be used.
         ToolFailure: nothing judges such a file, or a pack that should cannot.
     """
-    from maestro.metrics import write
+    from maestro.output_file import write
     from policy.decide import decide
     from policy.engines.choose import choose
     from policy.metrics import PolicyMetrics
@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     else:
         world.stderr.write(as_text(outcomes, colour=world.colour(world.stderr)))
     if arguments.metrics is not None:
-        write(world.cwd / arguments.metrics, metrics.text())
+        write(world.cwd / arguments.metrics, metrics.text(), "the metrics")
     if any(outcome.decision.error is not None for outcome in outcomes):
         return 1
     return 0 if allowed(outcomes) else 10

@@ -74,9 +74,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     else:
         world.stdout.write(as_text(found, branch=branch, tip=commit, since=since))
     if arguments.metrics is not None:
-        from maestro.metrics import write
+        from maestro.output_file import write
 
-        write(world.cwd / arguments.metrics, as_metrics(found))
+        write(world.cwd / arguments.metrics, as_metrics(found), "the metrics")
     return 10 if found.findings else 0
 
 

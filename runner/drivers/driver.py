@@ -50,6 +50,13 @@ class Driver(Protocol):
     def cancel(self) -> None:
         """Start nothing more and end what runs; the iteration goes on with what that leads to. Signal-safe."""
 
+    def drain(self) -> None:
+        """Start nothing more and let what runs end, for a while; then the iteration ends. Signal-safe.
+
+        What still runs then is handed over: whoever watches it stays until it has ended and keeps how it did, so that
+        calling ``execute`` again tells it. Calling this twice changes nothing.
+        """
+
     def collect_logs(self, execution_id: str) -> tuple[Log, ...]:
         """The logs of an ended execution, one per attempt, in order.
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -26,25 +26,30 @@ from maestro.ledger import durable as store
 from policy.placement import Placement
 from runner.clock import Anchor
 from runner.drivers.local_journal import JournalFile, Journals
+from runner.drivers.local_limits import Limit, limits, tightest
 from runner.drivers.local_slots import supervisor
 from runner.drivers.local_slots.journal import Journal
+from runner.drivers.local_slots.marks import identity, is_mark, name_in, name_of
 from runner.drivers.local_slots.proc import boot_id
+from runner.drivers.local_strays import Lost, wait_for
 from runner.execution import Attempt, Ending, Execution, Log, Task
+from runner.lifecycle import Event, Life
 
 _SMALL = 64 << 10
 LOG_LIMIT = 64 << 20
 """Bytes kept of the beginning of a log; of what goes beyond it only the last 64 KiB stay."""
 GRACE_SECONDS = 5.0
+DRAIN_SECONDS = 10.0
+"""After SIGTERM, for what runs to end before it is handed over."""
 RETRY_SECONDS = 1.0
 """Before the second attempt; doubles from there, at most a minute."""
-
 
 _OURS = ("MAESTRO_", "ACTIONS_")
 """Variables that no command gets, whoever merged a manifest that names one: our keys, the job's own tokens."""
 
 
 class LocalDriver:
-    """Runs each execution as a process, at most ``slots`` at once, below ``folder`` (logs, journals)."""
+    """Runs each execution as a process below ``folder`` (logs, journals), within ``slots`` and the ``pools`` sizes."""
 
     name = "local"
 
@@ -55,20 +60,26 @@ class LocalDriver:
         published: Anchor,
         *,
         slots: int | None = None,
+        pools: Mapping[str, int] | None = None,
         log_limit: int = LOG_LIMIT,
         grace_seconds: float = GRACE_SECONDS,
         retry_seconds: float = RETRY_SECONDS,
+        limits: Callable[[], Iterator[Limit]] = limits,
     ) -> None:
         self._folder = folder
         self._environ = environ
         self._published = published
         self._slots = slots or os.cpu_count() or 1
+        self._pools = pools or {}
+        self._limits = limits
+        self._wanted: set[str] = set()
         self._log_limit = log_limit
         self._grace_seconds = grace_seconds
         self._retry_seconds = retry_seconds
         self._journals = Journals(folder / "journals")
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._cancelled = False
+        self._hand_over_at: float | None = None
         self._logs: dict[str, list[Log]] = {}
 
     def provision(self, placement: Placement | None, executions: Sequence[Execution]) -> None:
@@ -87,6 +98,15 @@ class LocalDriver:
                 )
             for name, reference in task.secrets.items():
                 self._secret(task, name, reference)
+        self._wanted |= {execution.id for execution in executions}
+        wanted = min(self._slots, len(self._wanted))
+        stands = tightest(self._limits(), wanted)
+        if stands is not None and wanted > (os.cpu_count() or 1):
+            raise UsageError(
+                f"{wanted} executions at once are more than this machine allows: {stands.name} is {stands.allowed}, "
+                f"{stands.used} are in use",
+                remedy=f"give `--slots {stands.room or 1}` or fewer, or raise that limit; nothing was started",
+            )
 
     def _secret(self, task: Task, name: str, reference: str) -> str:
         kind, _, variable = reference.partition(":")
@@ -119,9 +139,10 @@ class LocalDriver:
         yield from self._left_over(waiting, session)
         for execution_id in start_nothing_of & set(waiting):
             execution = waiting.pop(execution_id)
-            if self._next_attempt(execution) > 1:
-                yield self._told(execution, self._next_attempt(execution) - 1)
-        if waiting and not self._cancelled:
+            before = len(self._life(execution).outcomes)
+            if before:
+                yield self._told(execution, before)
+        if waiting and not self._cancelled and self._hand_over_at is None:
             yield from self._run(waiting, session)
 
     def cancel(self) -> None:
@@ -130,6 +151,19 @@ class LocalDriver:
         if self._supervisor is not None and self._supervisor.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._supervisor.pid, signal.SIGTERM)
+
+    def drain(self) -> None:
+        """See ``Driver.drain``; they have ``DRAIN_SECONDS``."""
+        if self._hand_over_at is None:
+            self._hand_over_at = time.monotonic() + DRAIN_SECONDS
+
+    @property
+    def slots(self) -> int:
+        """How many may run at once."""
+        return self._slots
+
+    def _handed_over(self) -> bool:
+        return self._hand_over_at is not None and time.monotonic() >= self._hand_over_at
 
     def collect_logs(self, execution_id: str) -> tuple[Log, ...]:
         """See ``Driver.collect_logs``."""
@@ -146,20 +180,20 @@ class LocalDriver:
 
     def _left_over(self, waiting: dict[str, Execution], session: int) -> Iterator[Ending]:
         """Wait for slots that outlived their dispatcher; then for what outlived its slot, which nobody can judge."""
-        while self._journals.any_slot_alive and not self._cancelled:
+        while self._journals.any_slot_alive and not self._cancelled and not self._handed_over():
             time.sleep(0.05)
             list(self._journals.read())
             yield from self._known(waiting)
         list(self._journals.read())
         yield from self._known(waiting)
         cut_off = [(execution, number) for execution in waiting.values() if (number := self._cut_off(execution))]
-        if cut_off and not self._cancelled:
+        if cut_off and not self._cancelled and not self._journals.any_slot_alive:
             self._settle(cut_off, session)
             yield from self._known(waiting)
 
     def _cut_off(self, execution: Execution) -> int | None:
         """The attempt that was claimed and has no ending."""
-        number = self._next_attempt(execution)
+        number = self._life(execution).number
         if os.path.lexists(self._log_path(execution.id, number)):
             return number
         slot = self._journals.horizon.get(execution.id)
@@ -178,15 +212,13 @@ class LocalDriver:
                 "anchor_mono": self._published.monotonic,
             }
         )
+        wait_for(self._lost(cut_off))
         for execution, number in cut_off:
-            seen = self._journals.seen.get((execution.id, number))
-            start = seen.start if seen else None
-            same_boot = seen is not None and seen.file.same_boot
-            _wait_for_strays(execution.id, start["deadline"] if start and same_boot else time.monotonic_ns())
             with suppress(FileExistsError):
                 os.close(os.open(self._log_path(execution.id, number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            store.sync_folder(self._folder / "logs")  # what is settled has a log, also after a power failure
-            again = execution.task.idempotent and number < execution.task.attempts
+        store.sync_folder(self._folder / "logs")  # what is settled has a log, also after a power failure
+        for execution, number in cut_off:
+            again = self._life(execution).follows(number, "unknown")
             journal.add(
                 {
                     "kind": "end",
@@ -195,11 +227,28 @@ class LocalDriver:
                     "outcome": "unknown",
                     "reason": "it was started, and what watched over it was killed before it ended",
                     "final": not again,
-                },
-                durable=True,
+                }
             )
+        os.fdatasync(journal.fd)
         os.close(journal.fd)
         list(self._journals.read())
+
+    def _lost(self, cut_off: list[tuple[Execution, int]]) -> list[Lost]:
+        """Those of which something may still run: in another boot nothing does."""
+        first = self._journals.first_birth
+        if first is None:
+            return []
+        folder, now = identity(str(self._folder / "logs")), time.monotonic_ns()
+        lost = []
+        for execution, number in cut_off:
+            name = name_of(folder, execution.id, number)
+            seen = self._journals.seen.get((execution.id, number))
+            start = seen.start if seen is not None and seen.file.same_boot else None
+            if start is not None and is_mark(start["mark"]) and name_in(start["mark"]) == name:
+                lost.append(Lost(name, start["mark"], start["born"], start["deadline"]))
+            else:
+                lost.append(Lost(name, None, first, start["deadline"] if start else now))
+        return lost
 
     def _new_journal(self, session: int) -> Path:
         """A name that no other dispatch has, also not a second one of the same session."""
@@ -218,7 +267,7 @@ class LocalDriver:
                 self._let_go()
             list(self._journals.read())
             yield from self._known(waiting)
-            if waiting and not self._cancelled:
+            if waiting and not self._cancelled and self._hand_over_at is None:
                 yield from self._left_over(waiting, session)
                 complaints.seek(0)
                 why = complaints.read(2000).decode("utf-8", "replace").strip().replace("\n", "; ")
@@ -260,9 +309,13 @@ class LocalDriver:
         )
         if self._supervisor.stdin is None or self._supervisor.stdout is None:
             raise ToolFailure("the supervisor of the local driver has no pipes")
-        with suppress(BrokenPipeError):  # it died at once: what it complained about is told by the caller
-            self._supervisor.stdin.write(json.dumps(work).encode() + b"\n")
-            self._supervisor.stdin.flush()
+        data = json.dumps(work).encode() + b"\n"
+        if self._hand_over_at is None:  # without its work it ends at once
+            with suppress(BrokenPipeError):  # it died at once: what it complained about is told by the caller
+                self._supervisor.stdin.write(data)
+                self._supervisor.stdin.flush()
+        else:
+            os.rmdir(work["scratch"])  # noqa: PTH106
         os.set_blocking(self._supervisor.stdout.fileno(), False)
         if self._cancelled:  # a signal may have come while there was no process to tell
             self.cancel()
@@ -271,9 +324,10 @@ class LocalDriver:
         tasks: list[dict[str, Any]] = []
         places: dict[tuple[int, int], int] = {}
         secrets: dict[str, str] = {}
-        jobs: list[tuple[str, int, int | None, int]] = []
+        jobs: list[tuple[str, int, int | None, int, int]] = []
+        published = self._published.monotonic
         for execution in executions:
-            attempt, task = self._next_attempt(execution), execution.task
+            attempt, task = self._life(execution).number, execution.task
             key = (id(task), attempt)
             if key not in places:
                 places[key] = len(tasks)
@@ -283,16 +337,22 @@ class LocalDriver:
                         "env": dict(task.env),
                         "secrets": dict(task.secrets),
                         "timeout": task.timeout_seconds,
-                        "attempts_left": max(1, task.attempts - attempt + 1),
+                        "last_attempt": max(attempt, task.attempts),
+                        "tenant": task.tenant,
+                        "class": task.class_,
+                        "pool": task.pool,
                     }
                 )
                 for name, reference in task.secrets.items():
                     secrets[reference] = self._secret(task, name, reference)
-            jobs.append((execution.id, places[key], execution.index, attempt))
+            jobs.append((execution.id, places[key], execution.index, attempt, published))
         path = ":".join(part for part in self._environ.get("PATH", os.defpath).split(":") if part.startswith("/"))
+        slots = max(1, min(self._slots, len(jobs)))
         return {
             "session": session,
-            "slots": max(1, min(self._slots, len(jobs))),
+            "slots": slots,
+            "workers": min(slots, os.cpu_count() or 1),
+            "pools": dict(self._pools),
             "logs": str((self._folder / "logs").resolve()),
             "journal": str(self._new_journal(session)),
             "scratch": tempfile.mkdtemp(prefix="maestro-run-"),
@@ -312,20 +372,31 @@ class LocalDriver:
         if self._supervisor is None or self._supervisor.stdout is None:
             return False
         pipe = self._supervisor.stdout.fileno()
-        select.select([pipe], [], [])
+        while True:
+            if self._hand_over_at is not None and self._supervisor.stdin is not None:
+                with suppress(OSError):  # not where the signal is handled: it may come while this very pipe is written
+                    self._supervisor.stdin.close()
+            if self._handed_over():
+                return False
+            if select.select([pipe], [], [], 0.1)[0]:
+                break
         return bool(os.read(pipe, 1 << 16))
 
     def _let_go(self) -> None:
         """Slots finish what they run and start nothing more."""
-        process, self._supervisor = self._supervisor, None
+        process = self._supervisor
         if process is None or process.stdin is None or process.stdout is None:
             return
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             process.stdin.close()
         if self._cancelled:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+        if self._handed_over():
+            process.returncode = 0  # it outlives us, on purpose: nobody here waits for it
+        else:
+            process.wait()
+        self._supervisor = None
         process.stdout.close()
 
     # From journals to endings
@@ -333,19 +404,23 @@ class LocalDriver:
     def _log_path(self, execution_id: str, attempt: int) -> Path:
         return self._folder / "logs" / f"{execution_id}.{attempt}.log"
 
-    def _next_attempt(self, execution: Execution) -> int:
-        number = 1
-        while (seen := self._journals.seen.get((execution.id, number))) and seen.end and not seen.end["final"]:
-            number += 1
-        return number
+    def _life(self, execution: Execution) -> Life:
+        """What the journals say of it."""
+        life = Life(execution.task.attempts, execution.task.idempotent)
+        while seen := self._journals.seen.get((execution.id, life.number)):
+            if seen.start is not None:
+                life = life.after(Event("start", life.number))
+            if seen.end is None:
+                return life
+            life = life.after(Event("end", life.number, seen.end["outcome"]))
+            if life.over:
+                return life
+        return life
 
     def _ending(self, execution: Execution) -> Ending | None:
         """How it ended, when its final attempt is written down."""
-        number = self._next_attempt(execution)
-        last = self._journals.seen.get((execution.id, number))
-        if last is None or last.end is None:
-            return None
-        return self._told(execution, number)
+        life = self._life(execution)
+        return self._told(execution, life.number) if life.over else None
 
     def _told(self, execution: Execution, number: int) -> Ending:
         """It ended with attempt ``number``."""
@@ -358,15 +433,18 @@ class LocalDriver:
         end: dict[str, Any] = {**(seen.start or {}), **(seen.end or {})}
         file: JournalFile = seen.file
         at = file.anchor.at
+        published = end.get("published", file.anchor.monotonic)
         claimed, started, ended = end.get("claimed"), end.get("started"), end.get("ended")
         return Attempt(
             number=number,
             session=file.header["session"] if file.header else 0,
             outcome=end["outcome"],
-            published=at(file.anchor.monotonic),
+            published=at(published),
             claimed=None if claimed is None else at(claimed),
             started=None if started is None else at(started),
             ended=None if ended is None else at(ended),
+            queue_seconds=None if claimed is None else (claimed - published) / 1e9,
+            start_seconds=None if claimed is None or started is None else (started - claimed) / 1e9,
             run_seconds=None if started is None or ended is None else (ended - started) / 1e9,
             exit_code=end.get("exit_code"),
             signal=end.get("signal"),
@@ -388,29 +466,3 @@ class LocalDriver:
                 f"the log of an ended execution cannot be read: {error.strerror}", where=str(path)
             ) from error
         return Log(f"logs/{path.name}", hasher.hexdigest(), size, dropped)
-
-
-def _wait_for_strays(execution_id: str, deadline: int) -> None:
-    """Wait until no process carries this execution's id any more; end them all at the deadline (monotonic, ns)."""
-    mark = b"MAESTRO_EXECUTION_ID=" + execution_id.encode()
-    while True:
-        strays = [pid for pid in _processes() if _carries(pid, mark)]
-        if not strays:
-            return
-        late = time.monotonic_ns() >= deadline
-        for pid in strays:
-            if late:
-                with suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
-        time.sleep(0.01 if late else 0.1)
-
-
-def _processes() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def _carries(pid: int, mark: bytes) -> bool:
-    try:
-        return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False

@@ -3,16 +3,92 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from maestro.errors import ToolFailure
 from runner.clock import Anchor
+from runner.drivers.local_slots.marks import mark_of
 from runner.drivers.local_slots.proc import birth_of, boot_id
+from runner.execution import Outcome
 
 Record = dict[str, Any]
+_MOST = 1 << 63
+"""Nanoseconds and bytes are below; so no sum of some of them is a time that cannot be written."""
+_MOST_PIDS = 1 << 22
+"""proc(5), pid_max."""
+
+
+def _is_number(value: object, below: int = _MOST) -> bool:
+    return type(value) is int and -below < value < below
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_number_or_nothing(value: object) -> bool:
+    return value is None or _is_number(value)
+
+
+def _is_pid(value: object) -> bool:
+    return _is_number(value, _MOST_PIDS) and value >= 0  # type: ignore[operator]
+
+
+def _is_attempt(value: object) -> bool:
+    return _is_number(value, 1 << 31) and value >= 1  # type: ignore[operator]
+
+
+_NEEDED: dict[str, dict[str, Callable[[object], bool]]] = {
+    "slot": {
+        "session": _is_number,
+        "pid": _is_pid,
+        "birth": _is_number_or_nothing,
+        "boot": _is_text,
+        "anchor_wall": _is_number,
+        "anchor_mono": _is_number,
+    },
+    "horizon": {"ids": lambda value: isinstance(value, list) and all(map(_is_text, value))},
+    "start": {
+        "id": _is_text,
+        "attempt": _is_attempt,
+        **dict.fromkeys(("published", "claimed", "started", "deadline", "mark", "born"), _is_number),
+        "pid": _is_pid,
+    },
+    "end": {
+        "id": _is_text,
+        "attempt": _is_attempt,
+        "outcome": lambda value: value in get_args(Outcome),
+        "final": lambda value: type(value) is bool,
+    },
+}
+_MAY: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("published", "leftovers", "dropped"), _is_number),
+    **dict.fromkeys(("claimed", "started", "ended", "exit_code", "signal"), _is_number_or_nothing),
+    "reason": lambda value: value is None or _is_text(value),
+}
+"""What an ``end`` may have beside."""
+
+
+def wrong_in(record: object) -> str | None:
+    """What no watcher would have written, in words; None of what one could have."""
+    if not isinstance(record, dict):
+        return "no object"
+    kind = record.get("kind")
+    needed = _NEEDED.get(kind) if isinstance(kind, str) else None
+    if needed is None:
+        return f"{kind!r} is no kind of record"
+    for name, fits in needed.items():
+        if name not in record or not fits(record[name]):
+            return f"{name} of a record of the kind {kind}"
+    if kind == "end":
+        for name, fits in _MAY.items():
+            if name in record and not fits(record[name]):
+                return f"{name} of a record of the kind {kind}"
+    return None
 
 
 @dataclass
@@ -36,6 +112,15 @@ class JournalFile:
                 record = json.loads(line)
             except ValueError as error:
                 raise ToolFailure(f"the journal {self.path.name} is damaged: {error}", where=str(self.path)) from error
+            wrong = wrong_in(record)
+            if wrong is None and (record["kind"] == "slot") != (self.header is None):
+                wrong = "a journal has one record that says who writes, the first"
+            if wrong is not None:
+                raise ToolFailure(
+                    f"the journal {self.path.name} is damaged: {wrong}",
+                    where=str(self.path),
+                    remedy="no watcher writes so: somebody changed it; put it back from a copy",
+                )
             if record["kind"] == "slot":
                 self.header = record
             records.append(record)
@@ -54,9 +139,12 @@ class JournalFile:
 
     @property
     def alive(self) -> bool:
-        """Whether the slot still runs."""
+        """Whether the slot still runs: it bears a mark, as every watcher does before it writes its first line."""
         header = self.header
-        return self.same_boot and header is not None and birth_of(header["pid"]) == header["birth"] is not None
+        if header is None or not self.same_boot or mark_of(header["pid"]) is None:
+            return False
+        birth: int | None = header["birth"]
+        return birth is not None and birth_of(header["pid"]) == birth
 
 
 @dataclass
@@ -101,3 +189,10 @@ class Journals:
     def any_slot_alive(self) -> bool:
         """Whether a slot of this run, of whatever session, still runs."""
         return any(file.alive for file in self.files.values())
+
+    @property
+    def first_birth(self) -> int | None:
+        """When the first watcher of this boot was born, in nanoseconds since boot; None if this boot had none."""
+        births = [file.header["birth"] for file in self.files.values() if file.header is not None and file.same_boot]
+        found = min((birth for birth in births if birth is not None), default=None)
+        return None if found is None else found * 10**9 // os.sysconf("SC_CLK_TCK")

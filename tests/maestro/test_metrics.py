@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from maestro.errors import ToolFailure
-from maestro.metrics import BUCKETS_MS, MOST_PACKS, DecisionLabels, render, write
+from maestro.metrics import BUCKETS_MS, MOST_PACKS, DecisionLabels, render
+from maestro.output_file import write
 from tests.support.tools import tool
 
 
@@ -94,13 +95,13 @@ def test_promtool_reads_it(tmp_path: Path) -> None:
 def test_it_is_written_in_one_step_and_readable_for_all(tmp_path: Path) -> None:
     target = tmp_path / "maestro.prom"
     target.write_text("old")
-    write(target, "new\n")
+    write(target, "new\n", "the metrics")
     assert target.read_text() == "new\n"
     assert [path.name for path in tmp_path.iterdir()] == ["maestro.prom"]
     assert stat.S_IMODE(target.stat().st_mode) & 0o444
     with pytest.raises(ToolFailure, match="could not be written"):
-        write(tmp_path / "none" / "maestro.prom", "x")
+        write(tmp_path / "none" / "maestro.prom", "x", "the metrics")
     (tmp_path / "folder.prom").mkdir()
     with pytest.raises(ToolFailure):
-        write(tmp_path / "folder.prom", "x")
+        write(tmp_path / "folder.prom", "x", "the metrics")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.prom", "maestro.prom"]

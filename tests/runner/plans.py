@@ -98,5 +98,8 @@ class NoDriver:
     def cancel(self) -> None:
         raise AssertionError
 
+    def drain(self) -> None:
+        raise AssertionError
+
     def collect_logs(self, execution_id: str) -> tuple[Log, ...]:
         raise AssertionError

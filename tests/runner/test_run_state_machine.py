@@ -74,11 +74,12 @@ class PlayedDriver(LocalDriver):
         journal.add({**header, "anchor_wall": work["anchor_wall"], "anchor_mono": work["anchor_mono"]})
         self.fuse.burn()
         journal.add({"kind": "horizon", "ids": [job[0] for job in work["jobs"]]})
-        for execution_id, task, _index, attempt in work["jobs"]:
-            self._play(journal, execution_id, attempt, attempt + work["tasks"][task]["attempts_left"] - 1)
+        for execution_id, task, _index, attempt, published in work["jobs"]:
+            last = work["tasks"][task]["last_attempt"]
+            self._play(journal, execution_id, attempt, last, published)
             yield from self._fresh(waiting)
 
-    def _play(self, journal: Journal, execution_id: str, attempt: int, last: int) -> None:
+    def _play(self, journal: Journal, execution_id: str, attempt: int, last: int, published: int) -> None:
         for number in range(attempt, last + 1):
             self.fuse.burn()
             with self._log_path(execution_id, number).open("x") as log:
@@ -87,7 +88,7 @@ class PlayedDriver(LocalDriver):
             self.fuse.burn()
             at = time.monotonic_ns()
             start = {"kind": "start", "id": execution_id, "attempt": number, "claimed": at, "started": at}
-            journal.add({**start, "deadline": at})
+            journal.add({**start, "published": published, "deadline": at, "pid": 0, "mark": 0, "born": 0})
             self.fuse.burn()
             code = self.machine.exit_codes[execution_id].pop() if self.machine.exit_codes[execution_id] else 0
             final = code == 0 or number == last

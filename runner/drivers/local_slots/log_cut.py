@@ -19,6 +19,7 @@ class LogCut:
         self.limit = limit
         self.dropped = 0
         self.tail = b""
+        self.seen = 0
 
     def _size(self) -> int:
         try:
@@ -27,19 +28,23 @@ class LogCut:
             return 0
         return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
-    def check(self) -> None:
-        """Cut, if it is too long by now."""
+    def check(self) -> bool:
+        """Cut, if it is too long by now; whether it has grown since the last look."""
         size = self._size()
+        grew, self.seen = size > self.seen, size
         if size <= self.limit + TAIL:
-            return
+            return grew
         fd = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW)
         try:
             new = os.pread(fd, TAIL, max(self.limit, size - TAIL))
             self.tail = (self.tail + new)[-TAIL:]
+            size = os.fstat(fd).st_size  # it may have grown while we read
             os.ftruncate(fd, self.limit)
             self.dropped += size - self.limit
+            self.seen = self.limit
         finally:
             os.close(fd)
+        return True
 
     def finish(self) -> int:
         """Put the kept end behind the beginning; how many bytes are gone."""

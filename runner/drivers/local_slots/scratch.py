@@ -8,41 +8,55 @@ import os
 
 
 class Scratch:
-    """The folders of one slot, below ``folder``; used again as long as commands leave them empty."""
+    """One command's folders."""
 
-    def __init__(self, folder: str, slot: int) -> None:
-        self._folder = folder
-        self._slot = slot
-        self._fresh = 0
-        self._use()
+    __slots__ = ("home", "root", "tmp")
 
-    def _use(self) -> None:
-        self._root = os.path.join(self._folder, f"{self._slot}-{self._fresh}")
-        self.home = os.path.join(self._root, "home")
-        self.tmp = os.path.join(self._root, "tmp")
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.home = os.path.join(root, "home")
+        self.tmp = os.path.join(root, "tmp")
 
-    def enter(self) -> None:
-        """Make both folders empty and step into the working folder.
-
-        What a command has made undeletable is left behind until the run ends.
-
-        Raises:
-            OSError: they cannot be made.
-        """
-        if not self._is_clean():
-            if os.path.lexists(self._root):
-                import shutil  # most runs never need it
-
-                shutil.rmtree(self._root, ignore_errors=True)
-            self._fresh += 1
-            self._use()
-            os.mkdir(self._root, 0o700)
-            os.mkdir(self.home, 0o700)
-            os.mkdir(self.tmp, 0o700)
-        os.chdir(self.home)
-
-    def _is_clean(self) -> bool:
+    def is_clean(self) -> bool:
+        """Whether a command left nothing behind."""
         try:
             return not os.listdir(self.home) and not os.listdir(self.tmp)
         except OSError:
             return False
+
+
+class Scratches:
+    """The folders of one process's commands, below ``folder``; used again when a command left them empty."""
+
+    def __init__(self, folder: str, number: int) -> None:
+        self._folder = folder
+        self._number = number
+        self._made = 0
+        self._free: list[Scratch] = []
+
+    def take(self) -> Scratch:
+        """Empty folders; the working folder of this process is the first of them afterwards.
+
+        Raises:
+            OSError: they cannot be made.
+        """
+        while self._free:
+            one = self._free.pop()
+            if one.is_clean():
+                os.chdir(one.home)
+                return one
+        one = Scratch(os.path.join(self._folder, f"{self._number}-{self._made}"))
+        self._made += 1
+        for path in (one.root, one.home, one.tmp):
+            os.mkdir(path, 0o700)
+        os.chdir(one.home)
+        return one
+
+    def give_back(self, one: Scratch) -> None:
+        """The command has ended. What it has made undeletable stays until the run ends."""
+        if one.is_clean():
+            self._free.append(one)
+        elif os.path.lexists(one.root):
+            import shutil  # most runs never need it
+
+            shutil.rmtree(one.root, ignore_errors=True)

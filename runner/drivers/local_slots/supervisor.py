@@ -15,7 +15,7 @@ from runner.drivers.local_slots.proc import (
     prctl,
     signal_quietly,
 )
-from runner.drivers.local_slots.slot import SWEEP_SECONDS, Slot, SlotBroken
+from runner.drivers.local_slots.slots import SWEEP_SECONDS, SlotBroken, Slots
 
 TYPE_CHECKING = False  # `typing` would double the time this takes to start
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ main()
 """
 
 
-def _run_slot(work: dict[str, Any], number: int) -> int:
-    """The life of one forked slot; its exit status."""
+def _run_slots(work: dict[str, Any], number: int) -> int:
+    """The life of one forked process with its slots; its exit status."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     try:
-        Slot(work, number).main()
+        Slots(work, number).main()
     except SlotBroken as error:
         _report(str(error))
         return 1
@@ -64,12 +64,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     slots = set()
-    for number in range(work["slots"]):
+    for number in range(work["workers"]):
         pid = os.fork()
         if pid == 0:
             status = 70
             try:
-                status = _run_slot(work, number)
+                status = _run_slots(work, number)
             finally:
                 os._exit(status)
         slots.add(pid)

@@ -60,6 +60,20 @@ class DriverContract:
             assert logs == tuple(attempt.log for attempt in ending.attempts)
         return {ending.execution_id: ending for ending in endings}
 
+    def wait_for(self, count: int) -> None:
+        """Until so many marks were left."""
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            if len(self.marked()) >= count:
+                return
+            time.sleep(0.005)
+        raise AssertionError("too slow")
+
+    def marked(self) -> list[str]:
+        """The lines of the common mark."""
+        path = self.marks / "n"
+        return path.read_text().split() if path.exists() else []
+
     def only(self, task: Task) -> tuple[Ending, bytes]:
         """Run a task's one execution: its ending, and its last log."""
         (ending,) = self.execute(one(task)).values()
@@ -168,6 +182,24 @@ class DriverContract:
         endings = list(driver.execute(executions, session=2, start_nothing_of=held))
         assert {ending.execution_id for ending in endings} == {execution.id for execution in executions[:2]}
         assert (self.marks / "n").read_text() == "x\n" * 2
+
+    def test_draining_starts_nothing_more_and_lets_what_runs_end(self) -> None:
+        script = f"echo x >> {self.marks}/n; sleep 0.5"
+        executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", script)), 20))
+        driver = self.driver(self.folder, self.environ)
+
+        def drain() -> None:
+            self.wait_for(2)
+            driver.drain()
+
+        thread = threading.Thread(target=drain)
+        thread.start()
+        endings = list(driver.execute(executions, session=1))
+        thread.join()
+        assert {ending.last.outcome for ending in endings} == {"succeeded"}
+        assert len(endings) == len(self.marked()) < 20
+        assert len(self.execute(executions, session=2)) == 20
+        assert len(self.marked()) == 20
 
     def test_cancelling_ends_what_runs_and_starts_nothing_more(self) -> None:
         executions = list(
