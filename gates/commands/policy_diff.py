@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from gates.assemble import assemble
@@ -12,6 +13,7 @@ from gates.decision_diff import Recordings, changed_pairs, comparable, decision_
 from gates.delivery import deliver
 from gates.scene import Scene
 from maestro.change import open_change
+from maestro.counting import many
 from maestro.errors import SelectionError, ToolFailure, UsageError
 from maestro.github_event import read_event
 from maestro.progress import Progress, wanted
@@ -38,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help='recorded inputs besides documents and fixtures: JSON lines {"input", "pack"?}, or OPA\'s decision log',
     )
+    parser.add_argument(
+        "--recorded", action="store_true", help="ask about the inputs that the ledger keeps, of merges and executions"
+    )
     parser.add_argument("--pack", metavar="NAME", action="append", default=[], help="only this pack; may be repeated")
     parser.add_argument(
         "--engine",
@@ -63,7 +68,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """
     formats = [_format(text) for text in arguments.format or ["terminal"]]
     recordings = [_recordings(world, name) for name in arguments.corpus]
-    with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
+    with (
+        Repository.open(world.cwd / arguments.repo, world.environ) as repository,
+        TemporaryDirectory(prefix="maestro-corpus-") as folder,
+    ):
         options = SelectionOptions(target=arguments.target, head=arguments.head)
         change = open_change(repository, select(options, world.environ, read_event(world.environ)))
         judge = Judge(arguments.engine, world)
@@ -71,6 +79,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=(), door=door).scene
         judge.believe_lock_of(scene)
         _refuse(scene, arguments.pack)
+        if arguments.recorded:
+            recordings.append(_kept(scene, world, repository.root, Path(folder)))
         with Progress(world.stderr, enabled=wanted(world.stderr, world.environ, quiet=False)) as progress:
             diff = decision_diff(
                 scene,
@@ -101,6 +111,17 @@ def _refuse(scene: Scene, names: list[str]) -> None:
             raise SelectionError(
                 f"--pack {name}: there is no such pack", remedy="the packs are: " + (", ".join(known) or "none")
             )
+
+
+def _kept(scene: Scene, world: World, root: Path, folder: Path) -> Recordings:
+    from gates.kept_corpus import kept_corpus
+
+    found = kept_corpus(world, scene.settings.config, root, folder)
+    if found.gone:
+        world.stderr.write(
+            f"{many(found.gone, 'input')} of the ledger cannot be asked: erased, or not what was recorded\n"
+        )
+    return found.recordings
 
 
 def _recordings(world: World, name: str) -> Recordings:
