@@ -226,6 +226,7 @@ def test_pages(case: Case) -> None:
 def test_pagination_that_leads_astray(case: Case, link: str) -> None:
     case.server.lie = when("/referrers/", listing([], Link=link.format(image=case.image)))
     assert case.codes() == ["verify/image-listing"]
+    assert len([one for one in case.server.seen if "/referrers/" in one.path]) == 1  # seen at once, not at the limit
 
 
 def test_pagination_without_end(case: Case) -> None:
@@ -415,7 +416,13 @@ def test_a_redirect_is_followed_without_credentials(case: Case) -> None:
         storage.lie = lambda asked: Reply(401, {"WWW-Authenticate": "Basic realm=x"})
         with pytest.raises(ToolFailure, match="does not let us read"):
             case.verify(credentials=SECRET)
+        # Nor may he name the token service that gets them.
+        challenge = f'Bearer realm="http://{storage.address}/token"'
+        storage.lie = lambda asked: Reply(401, {"WWW-Authenticate": challenge})
+        with pytest.raises(ToolFailure, match="does not let us read"):
+            case.verify(credentials=SECRET)
         assert {one.authorization for one in storage.seen} == {None}
+        assert {one.path for one in storage.seen} == {"/blob"}
     finally:
         storage.stop()
 
