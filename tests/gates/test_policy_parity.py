@@ -127,7 +127,7 @@ def test_an_edited_lock_is_not_believed(tmp_path: Path) -> None:
     repo.commit({LOCK_PATH: edited(repo, bodies={"of": 1, "reached": 0})})
     answer = judged(repo)
     assert told(answer) == [("untrue", "enforce")]
-    assert "says 23 equal, 14 refused, 0 of 1 bodies; asking gives 23, 14, 1 of 1" in answer.findings()[0]["message"]
+    assert "says 26 equal, 11 refused, 0 of 1 bodies; asking gives 26, 11, 1 of 1" in answer.findings()[0]["message"]
     assert told(judged(repo, with_conftest=False)) == [("not_recomputed", "enforce")]
 
 
