@@ -13,13 +13,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from maestro.evidence.errors import BadEvidence
+from maestro.evidence.verdict import TreeVerdict
 from maestro.history import History
+from maestro.metrics import DecisionLabels
 from policy.kept_inputs import KeptInputs
 from policy.merge_record import MergeRecord
+from policy.metrics import outcome_of
 from policy.recorded_decision import RecordedDecision
 from runner.audit.completeness import NO_CHECKPOINT, Completeness
 from runner.audit.disagreements import Disagreements, compare
 from runner.audit.finding import Finding, Kind, finding
+from runner.audit.verdicts import (
+    PhaseVerdict,
+    VerdictsCompared,
+    after_merge,
+    at_check,
+    at_execution,
+    compare_verdicts,
+)
 from runner.ledger_check import Kind as Objected
 from runner.ledger_check import RunReport
 from runner.recorded import decisions_of
@@ -78,10 +89,14 @@ class Audit:
     broken_glass: tuple[BrokenGlass, ...]
     decisions: Mapping[str, int]
     """By phase."""
+    outcomes: Mapping[DecisionLabels, int]
+    """Of the same decisions."""
     inputs_kept: int
     inputs_gone: int
     inputs_altered: int
     disagreements: Disagreements
+    verdicts: VerdictsCompared
+    """The same of whole verdicts, that of the pull request among them."""
     completeness: Completeness
 
 
@@ -94,6 +109,7 @@ def audit(
     answered: frozenset[str] = frozenset(),
     branch: str,
     completeness: Completeness = NO_CHECKPOINT,
+    attested: Sequence[TreeVerdict] = (),
 ) -> Audit:
     """Hold the ledger against the history.
 
@@ -105,8 +121,9 @@ def audit(
         answered: commits of unchecked merges that merged waivers answer for.
         branch: its name, for words.
         completeness: what a log over the ledger can prove.
+        attested: believed verdicts of pull requests' jobs, which are in no ledger.
     """
-    return _Audit(history, first, ledger, packs_at, answered, branch).conclude(completeness)
+    return _Audit(history, first, ledger, packs_at, answered, branch).conclude(completeness, attested)
 
 
 @dataclass
@@ -135,8 +152,9 @@ class _Audit:
         self.branch = branch
         self.findings: list[Finding] = list(ledger.objections)
         self.decisions: list[RecordedDecision] = []
+        self.at_execution: list[PhaseVerdict] = []
 
-    def conclude(self, completeness: Completeness) -> Audit:
+    def conclude(self, completeness: Completeness, attested: Sequence[TreeVerdict]) -> Audit:
         verdicts = self._records()
         recorded, in_a_range, answered_for = self._merges(verdicts)
         glass = tuple(self._runs())
@@ -156,10 +174,14 @@ class _Audit:
             rehearsals=sum(run.rehearsals for run in runs),
             broken_glass=glass,
             decisions=Counter(one.phase for one in self.decisions),
+            outcomes=Counter(DecisionLabels(one.pack, one.mode, outcome_of(one)) for one in self.decisions),
             inputs_kept=len(self.ledger.inputs.intact),
             inputs_gone=len(cited - self.ledger.inputs.intact),
             inputs_altered=len(self.ledger.inputs.altered),
             disagreements=compare(self.decisions, self.history.place, self.ledger.input_of),
+            verdicts=compare_verdicts(
+                [*map(at_check, attested), *map(after_merge, self.ledger.records.values()), *self.at_execution]
+            ),
             completeness=completeness,
         )
 
@@ -365,6 +387,7 @@ class _Audit:
                     subject=subject,
                 )
         self.decisions += decisions
+        self.at_execution.append(at_execution(session))
 
 
 _KIND_OF: Mapping[Objected, Kind | None] = {
