@@ -213,7 +213,7 @@ def _words(evidence: Evidence, not_believed: int) -> str:
     if not_believed:
         files = many(not_believed, "file")
         lines.append(
-            f"          {files} of the ledger not believed, which count for nothing: see `maestro policy audit`"
+            f"          {files} of the ledger not believed and not counted: see `maestro policy audit`"
         )
     return "\n".join(lines) + "\n"
 

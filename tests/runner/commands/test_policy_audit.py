@@ -525,6 +525,61 @@ def test_check_and_execution_disagree_and_the_audit_says_in_what(tmp_path: Path)
     assert "the clock was set back between them" in text
 
 
+def attested(ledger: Ledger, name: str, before: str, after: str, **environ: str) -> str:
+    """The verdict that a pull request's job attested, in a file beside the repository."""
+    words = ("check", "--attest", f"../{name}", "--quiet", "--target", before, "--head", after)
+    maestro(ledger.repo, *words, environ={**ledger.environ, **environ})
+    return str(ledger.folder / name)
+
+
+def test_the_verdict_of_a_pull_request_is_compared_with_the_merge_and_the_execution(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.merge({"manifests/c.yaml": manifest("c", "true")})
+    assert ledger.run("c").code == 0
+    good = attested(ledger, "good", "HEAD~1", "HEAD")
+    blind = attested(ledger, "blind", "HEAD~1", "HEAD", PATH="/usr/bin:/bin")  # it had no engine, and so no answer
+    said = ledger.found("--verdict", good)["verdicts"]
+    assert said["compared"] == [
+        {"earlier": "check", "later": "execution", "count": 1},
+        {"earlier": "check", "later": "merge", "count": 1},
+        {"earlier": "merge", "later": "execution", "count": 1},
+    ]
+    assert said["found"] == []
+    if json.loads(bundle.parse(Path(blind).read_bytes()).payload)["predicate"]["allowed"] is False:
+        said = ledger.found("--verdict", good, blind)["verdicts"]
+        assert {(one["earlier"]["allowed"], one["later"]["allowed"]) for one in said["found"]} == {(False, True)}
+        assert "2 of 5 comparisons disagree (40.0%)" in ledger.audit("--verdict", good, blind).out
+    ledger.repo.commit({"manifests/x.yaml": manifest("x", "true")})
+    never = attested(ledger, "never", "HEAD~1", "HEAD")
+    ledger.repo.git("reset", "-q", "--hard", "HEAD~1")
+    assert ledger.found("--verdict", never)["verdicts"]["unmatched"] == 1
+    assert "1 tree never merged" in ledger.audit("--verdict", never).out
+
+
+def test_only_a_verdict_that_is_believed_is_compared(full: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "forged").write_text("{}")
+    for name, code, says in (("forged", 10, "the verdict is not believed"), ("gone", 2, "the verdict cannot be read")):
+        answer = full.audit("--verdict", str(tmp_path / name))
+        assert (answer.code, says in answer.err, answer.out) == (code, True, ""), answer.err
+
+
+def test_metrics_count_decisions_and_disagreements(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.merge({"manifests/c.yaml": manifest("c", "true")})
+    ledger.repo.commit(drained())
+    assert ledger.run("c").code == 10
+    file = tmp_path / "audit.prom"
+    ledger.audit("--metrics", str(file), "--verdict", attested(ledger, "good", "HEAD~2", "HEAD~1"))
+    lines = file.read_text().splitlines()
+    assert 'mc_policy_disagreements_total{pack="mc.placement"} 1.0' in lines
+    assert 'mc_policy_disagreements_total{pack="(verdict)"} 0.0' in lines
+    assert 'mc_policy_decisions_total{mode="enforce",outcome="allow",pack="mc.placement"} 1.0' in lines
+    assert 'mc_policy_decisions_total{mode="enforce",outcome="deny",pack="mc.placement"} 1.0' in lines
+    assert not any("mc_policy_sim_ms" in line for line in lines), "nothing was timed"
+    (one,) = ledger.found()["disagreements"]["found"]
+    assert one["owner"] == "@acme/data", "the record of the merge knows"
+
+
 # Any edit at all
 
 
