@@ -212,9 +212,7 @@ def _words(evidence: Evidence, not_believed: int) -> str:
         lines.append(f"          {evidence.earlier:,} by another version or in another mode, which prove nothing")
     if not_believed:
         files = many(not_believed, "file")
-        lines.append(
-            f"          {files} of the ledger not believed and not counted: see `maestro policy audit`"
-        )
+        lines.append(f"          {files} of the ledger not believed and not counted: see `maestro policy audit`")
     return "\n".join(lines) + "\n"
 
 
