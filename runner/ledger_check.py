@@ -25,8 +25,8 @@ from runner.session import Session
 
 BREAK_GLASS_RULE = "mc.run/break_glass"
 NOT_PROVEN = (
-    "not proven: that no run is missing at the end; whoever can write here could bring back an older state of it "
-    "(compare it with a checkpoint kept elsewhere: --checkpoint FILE)"
+    "not proven: that no run or record is missing at the end; whoever can write here could bring back an older state "
+    "of it (compare it with a checkpoint kept elsewhere: --checkpoint FILE)"
 )
 
 Kind = Literal[

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import gc
 import json
 import shutil
@@ -16,19 +15,18 @@ from typing import Any
 
 from maestro.counting import many
 from maestro.errors import SelectionError, ToolFailure, UsageError
-from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust, trust_of
-from maestro.ledger.checkpoint import Checkpoint, signer_of
-from maestro.ledger.checkpoint import parse as parse_checkpoint
+from maestro.ledger.checkpoint import signer_of
 from maestro.ledger.entry import parse as parse_entry
 from maestro.ledger.folder import FolderStore
 from maestro.ledger.head import Head
 from maestro.ledger.log import Log, proof_text, published
-from maestro.ledger.log_check import Flaw, LogReport, check_log
 from maestro.report.visible_text import visible
 from maestro.repository import Repository
 from maestro.world import World
-from runner.ledger_check import BREAK_GLASS_RULE, NOT_PROVEN, Logged, RunReport, check_run
+from runner import log_checking
+from runner.ledger_check import BREAK_GLASS_RULE, Logged, RunReport, check_run
+from runner.log_checking import LogVerdict
 from runner.looking import looked_at
 from runner.merged_waivers import subjects_waived
 from runner.run_folder import RunFolder, all_runs, run_folder
@@ -49,13 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
     parser.add_argument("--store", metavar="PLACE", help="a folder, s3://, gs:// or git+… (default: maestro.yaml's)")
     parser.add_argument("--run", metavar="ID", help="only this run")
-    parser.add_argument(
-        "--checkpoint", metavar="FILE", help="verify: one kept elsewhere, that the ledger must continue"
-    )
-    parser.add_argument("--timestamp", metavar="FILE", help="verify: an RFC 3161 response about the checkpoint")
-    parser.add_argument(
-        "--held-since", metavar="TIME", help="verify: since when you have held the checkpoint, by your own word"
-    )
+    log_checking.add_arguments(parser, of="verify: ")
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
 
 
@@ -144,13 +136,10 @@ def _refuse_nonsense(arguments: argparse.Namespace) -> None:
         raise UsageError(f"`receipts {arguments.action}` wants {_WANTED[arguments.action]}")
     if arguments.what is not None and arguments.action in ("list", "verify"):
         raise UsageError(f"`receipts {arguments.action}` takes no name", remedy="--run ID chooses a run")
-    times = arguments.timestamp is not None or arguments.held_since is not None
-    if arguments.action != "verify" and (times or arguments.checkpoint is not None):
+    given = (arguments.checkpoint, arguments.timestamp, arguments.held_since)
+    if arguments.action != "verify" and any(one is not None for one in given):
         raise UsageError("--checkpoint, --timestamp and --held-since are for `receipts verify`")
-    if times and arguments.checkpoint is None:
-        raise UsageError("--timestamp and --held-since speak of a checkpoint", remedy="give it with --checkpoint FILE")
-    if arguments.timestamp is not None and arguments.held_since is not None:
-        raise UsageError("--timestamp and --held-since exclude each other", remedy="the timestamp says more: give that")
+    log_checking.refuse_nonsense(arguments)
 
 
 @contextmanager
@@ -248,93 +237,7 @@ def _show(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
     )
 
 
-def _known(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> tuple[Checkpoint | None, Trust]:
-    """The checkpoint from elsewhere, and the keys with the time at which it existed for sure."""
-    if arguments.checkpoint is None:
-        return None, ledger.trust
-    data = _file(world, arguments.checkpoint)
-    try:
-        known = parse_checkpoint(data)
-    except BadEvidence as error:
-        remedy = "`maestro receipts checkpoint FILE` writes one"
-        raise BadEvidence(f"no checkpoint: {error.message}", where=arguments.checkpoint, remedy=remedy) from error
-    proven = None
-    if arguments.timestamp is not None:
-        from maestro.ledger.timestamp import time_of
-
-        proven = time_of(_file(world, arguments.timestamp), data, ledger.authorities)
-    elif arguments.held_since is not None:
-        proven = _time(arguments.held_since)
-        if proven > world.now():
-            raise UsageError(f"--held-since is yet to come: {arguments.held_since}")
-    return known, ledger.trust.since(proven)
-
-
-def _file(world: World, name: str) -> bytes:
-    try:
-        return (world.cwd / name).read_bytes()
-    except OSError as error:
-        raise UsageError(f"the file cannot be read: {error.strerror}", where=name) from error
-
-
-def _time(text: str) -> dt.datetime:
-    try:
-        said = dt.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f"--held-since {text!r:.60} is no time", remedy="write it like 2026-01-31 or 2026-01-31T12:00:00Z"
-        ) from error
-    return said if said.tzinfo else said.replace(tzinfo=dt.UTC)
-
-
-@dataclass(frozen=True)
-class _LogVerdict:
-    """What holds of the log, and what is proven by it."""
-
-    report: LogReport
-    flaws: tuple[Flaw, ...]
-    logged: Logged | None
-    checked_against: str | None
-    proven: dt.datetime | None
-
-    @property
-    def not_proven(self) -> str | None:
-        """What nobody can say, for people; None where a checkpoint says it."""
-        if self.checked_against is None:
-            return NOT_PROVEN
-        if self.flaws or self.report.head is None:
-            return f"not proven: that this ledger continues the checkpoint in {visible(self.checked_against)}"
-        return None
-
-    @property
-    def proven_words(self) -> str:
-        """What the checkpoint says, for people."""
-        head, covered, file = self.report.head, self.report.covered, visible(str(self.checked_against))
-        later = head.size - covered if head is not None else 0
-        when = f", which existed at {self.proven.isoformat()}," if self.proven is not None else ""
-        return (
-            f"proven: nothing of the {many(covered, 'segment')} in {file}{when} is missing,"
-            f" changed or in another order; {many(later, 'segment')} came since, and later ones may have been cut off"
-        )
-
-
-def _check_log(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> _LogVerdict:
-    known, trust = _known(arguments, world, ledger)
-    report = check_log(ledger.log, trust, known, ledger.origin)
-    flaws = tuple(
-        one
-        for one in report.flaws
-        if arguments.run is None or not one.name.startswith("runs/") or one.name.startswith(f"runs/{arguments.run}/")
-    )
-    logged = None
-    if report.head is not None:
-        covered = report.entries[: report.covered] if trust.proven is not None else []
-        proven = {one.sha256: trust.proven for one in covered if trust.proven is not None}
-        logged = Logged(frozenset(one.name for one in report.entries), proven)
-    return _LogVerdict(report, flaws, logged, arguments.checkpoint, trust.proven)
-
-
-def _log_json(log: _LogVerdict) -> dict[str, Any] | None:
+def _log_json(log: LogVerdict) -> dict[str, Any] | None:
     head = log.report.head
     flaws = [{"kind": one.kind, "file": one.name, "message": one.message} for one in log.flaws]
     if head is None:
@@ -344,7 +247,7 @@ def _log_json(log: _LogVerdict) -> dict[str, Any] | None:
     return {"origin": said.origin, "size": said.size, "root": root, "covered": log.report.covered, "objections": flaws}
 
 
-def _tell_log(world: World, log: _LogVerdict) -> None:
+def _tell_log(world: World, log: LogVerdict) -> None:
     head = log.report.head
     if head is None and not log.flaws:
         return
@@ -370,7 +273,15 @@ def _keeping_all() -> Iterator[None]:
 
 
 def _verify(arguments: argparse.Namespace, world: World, ledger: _Ledger) -> int:
-    log = _check_log(arguments, world, ledger)
+    log = log_checking.checked(
+        arguments,
+        world,
+        ledger.log,
+        ledger.trust,
+        authorities=ledger.authorities,
+        origin=ledger.origin,
+        run_id=arguments.run,
+    )
     with _keeping_all():
         reports = [ledger.check(folder, log.logged) for folder in ledger.runs(arguments.run)]
     objections = [*log.flaws, *(one for report in reports for one in report.objections)]

@@ -1,4 +1,6 @@
-"""A scratch copy of examples/governed, on a day that never changes, in which pages run their commands."""
+"""A scratch copy of examples/governed, on a day that never changes, in which pages run their commands.
+
+What the reader does not see may happen ``DAYS_AGO``."""
 
 from __future__ import annotations
 
@@ -14,10 +16,11 @@ from tests.support.tools import tool
 
 _MAESTRO = """\
 #!{python}
-import datetime as dt, sys
+import datetime as dt, os, sys
 from maestro.cli import main
 from maestro.world import World
-sys.exit(main(world=World(now=lambda: dt.datetime(2026, 12, 1, 9, tzinfo=dt.UTC))))
+now = dt.datetime(2026, 12, 1, 9, tzinfo=dt.UTC) - dt.timedelta(days=int(os.environ.get("DAYS_AGO", "0")))
+sys.exit(main(world=World(now=lambda: now)))
 """
 _VARIES = (
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{8}\b"), "RUN"),
