@@ -149,6 +149,22 @@ def test_an_entry_that_says_alike_of_what_is_not(tmp_path: Path) -> None:
     assert "regex.split is not proven" in answer.findings()[0]["message"]
 
 
+@pytest.mark.parametrize("with_conftest", [True, False])
+def test_pack_fixtures_lock_and_manifest_together_wave_nothing_through(tmp_path: Path, with_conftest: bool) -> None:
+    """The manifest is judged by main's pack, by an engine that main's lock allows; the pack needs its owner."""
+    repo = repository(tmp_path / "r")
+    repo.commit({MODULE: SIZE.replace("> 3", "> 30"), FIXTURE: FILES[FIXTURE].replace("7", "70")})  # type: ignore[union-attr,arg-type]
+    write(repo)
+    repo.commit({LOCK_PATH: (repo.path / LOCK_PATH).read_bytes(), "k8s/two.yaml": "size: 7\n"})
+    environ = conftest(repo) if with_conftest else None
+    answer = check(repo, "--target", "main", "--head", "HEAD", environ=environ)
+    assert answer.code == 10, answer.err
+    stopped = {finding["rule"]: finding.get("location", {}).get("path") for finding in answer.findings()}
+    assert stopped["acme.size/large"] == "k8s/two.yaml", stopped
+    assert "mc.governance/pack_changed" in stopped
+    assert ("mc.policy-diff/deny_to_allow" if with_conftest else "mc.policy-parity/not_recomputed") in stopped
+
+
 @pytest.mark.parametrize(
     ("content", "rule", "says"),
     [
