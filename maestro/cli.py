@@ -51,6 +51,9 @@ COMMANDS = (
     Command(
         "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
     ),
+    Command(
+        "verify image", "maestro.commands.verify_image", "the same of images, by what lies beside them in the registry"
+    ),
     Command("verify chain", "maestro.commands.verify_chain", "whether an in-toto chain of steps holds"),
     Command("verify release", "policy.commands.verify_release", "everything a release consists of, one verdict each"),
     Command("verify summary", "maestro.commands.verify_summary", "whether an earlier verification of a file holds"),

@@ -17,6 +17,7 @@ from maestro.documents.pointer import dotted
 from maestro.documents.problem import Problem
 from maestro.documents.refusal import Refusal
 from maestro.documents.settings import Shape, read_settings, schema_of, unusable
+from maestro.patterns import compile_patterns
 
 TRUST_PATH = "trust.yaml"
 SLSA_V1 = "https://slsa.dev/provenance/v1"
@@ -148,6 +149,10 @@ class Artifact(StrictModel):
     match: Annotated[tuple[Pattern, ...], Field(strict=False, min_length=1)] = Field(
         description="Files and images it is about", examples=[["dist/api-*.tar.gz", "ghcr.io/acme/api"]]
     )
+    of_an_index: Literal["index", "platforms"] = Field(
+        default="index",
+        description="Of a multi-architecture image: whether its index must be proven, or each platform's image in it",
+    )
     predicate_types: Annotated[tuple[Uri, ...], Field(strict=False, min_length=1)] = Field(
         default=(SLSA_V1,), description="Kinds of statement that count"
     )
@@ -195,6 +200,10 @@ class TrustPolicy(StrictModel):
     artifacts: Annotated[tuple[Artifact, ...], Field(strict=False)] = Field(
         default=(), description="What must be proven, of what"
     )
+
+    def artifacts_of(self, name: str) -> tuple[Artifact, ...]:
+        """The entries whose patterns mean an artifact, in the file's order."""
+        return tuple(one for one in self.artifacts if compile_patterns(one.match)(name))
 
 
 _SMALLEST = "the smallest is two lines: `apiVersion: maestro-conductor/v1` and `kind: TrustPolicy`"

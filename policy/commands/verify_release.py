@@ -12,8 +12,8 @@ from maestro.errors import UsageError
 from maestro.world import World
 
 if TYPE_CHECKING:
-    from maestro.commands.verify_blob import Decider
     from maestro.config import Config
+    from maestro.provenance.deciding import Decider
     from policy.release.document import Release
     from policy.release.verifying import Judged
 
@@ -76,8 +76,8 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
         UsageError: release.yaml or maestro.yaml cannot be used.
     """
     from maestro.commands.files import read_named
-    from maestro.commands.verify_blob import decided_by
     from maestro.config import CONFIG_PATH, load_config
+    from maestro.provenance.deciding import decided_by
     from maestro.repository import Repository
     from policy.bundle.door import BundleDoor
     from policy.release.document import load_release

@@ -24,9 +24,9 @@ from policy.bundle.statement import ENDING
 if TYPE_CHECKING:
     import datetime as dt
 
-    from maestro.commands.verify_blob import Decider
     from maestro.config import Config
     from maestro.evidence.signer import Signer
+    from maestro.provenance.deciding import Decider
     from maestro.provenance.expectations import Met
     from policy.release.document import Release
     from policy.release.verifying import Judged

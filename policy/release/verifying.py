@@ -17,13 +17,14 @@ from typing import Final
 from maestro.chain.verify import Chain, verify_chain
 from maestro.chain.words import as_lines
 from maestro.commands.files import open_named, read_named
-from maestro.commands.verify_blob import Decider, evidence_in, subject_of
+from maestro.commands.verify_blob import evidence_in, subject_of
 from maestro.commands.verify_chain import read_links
 from maestro.config import Config
 from maestro.errors import MaestroError
 from maestro.evidence.strict_json import SIZE_LIMIT
 from maestro.evidence.trust import trust_of
 from maestro.evidence.verdict import read_attested
+from maestro.provenance.deciding import Decider
 from maestro.provenance.verify import Evidence, Verification, verify
 from policy.bundle.door import BundleDoor
 from policy.release.document import Release
