@@ -62,7 +62,11 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
 
 def subject_of(cwd: Path, name: str, root: Path | None) -> Subject:
-    """The file\'s name as trust.yaml\'s patterns see it, and its digest."""
+    """What is to be proven: the file ``name``, called by its path below ``root`` if it lies there.
+
+    Raises:
+        SelectionError: it is not there, or not an ordinary file.
+    """
     from maestro.provenance.verify import Subject
 
     path = cwd / name

@@ -54,25 +54,22 @@ def decided_by(arguments: argparse.Namespace, world: World) -> Decider:
     """
     from maestro.provenance.trust_policy import TRUST_PATH
 
-    given = (
-        None
-        if arguments.policy is None
-        else read_named(world.cwd / arguments.policy, arguments.policy, _LARGEST_POLICY)
-    )
+    given = None if arguments.policy is None else read_file(world.cwd / arguments.policy, arguments.policy)
     in_ci = bool(world.environ.get("CI")) or world.environ.get("GITHUB_ACTIONS") == "true"
     if given is not None and not in_ci:
         path = (world.cwd / arguments.policy).resolve()
-        root = _root_of(arguments, world) or path.parent
+        root = repository_root(arguments, world) or path.parent
 
         def beside(name: str) -> bytes:
-            return read_named(path.parent / name, name, _LARGEST_POLICY)
+            return read_file(path.parent / name, name)
 
         said = f"{arguments.policy}, not the policy revision's {TRUST_PATH}"
         return _made(given, beside, said, root, str(arguments.policy))
     return _at_revision(arguments, world, given)
 
 
-def _root_of(arguments: argparse.Namespace, world: World) -> Path | None:
+def repository_root(arguments: argparse.Namespace, world: World) -> Path | None:
+    """The root of ``--repo``; None where that is no repository."""
     from maestro.repository import Repository
 
     try:
@@ -123,3 +120,13 @@ def _made(data: bytes, read: Callable[[str], bytes], said: str, root: Path | Non
 
     policy = load_trust_policy(where, data)
     return Decider(policy, believed_by(policy, read, file=where), said, root, hashlib.sha256(data).hexdigest())
+
+
+def read_file(path: Path, shown: str) -> bytes:
+    """The bytes of a trust.yaml or root.
+
+    Raises:
+        SelectionError: it is not there, or not an ordinary file.
+        UsageError: it is too large.
+    """
+    return read_named(path, shown, _LARGEST_POLICY)

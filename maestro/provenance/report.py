@@ -49,7 +49,7 @@ def _entry(result: EntryResult) -> dict[str, Any]:
         "name": result.entry.name,
         "holds": result.problem is None,
         "signers_wanted": result.entry.signers,
-        "loosened": list(result.entry.loosened()),
+        "loosened": list(result.loosened()),
         "bundles": [
             {
                 "bundle": one.evidence,
@@ -117,7 +117,7 @@ def _words(met: Met) -> str:
 
 
 def _loosened(result: EntryResult, *, colour: bool) -> Iterator[str]:
-    loosened = result.entry.loosened()
+    loosened = result.loosened()
     if _PROVEN_FOR_NOTHING in loosened:
         words = "ANYBODY MAY SIGN: this proves that nothing was changed since, not where it comes from"
         yield f"    {_paint(words, _RED, colour=colour)}"

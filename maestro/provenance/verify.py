@@ -68,6 +68,11 @@ class EntryResult:
         """What counted."""
         return tuple(one.met for one in self.judged if one.met is not None)
 
+    def loosened(self) -> tuple[str, ...]:
+        """What the entry gives up, and the roots that were used without a log."""
+        roots = dict.fromkeys(one.unlogged for one in self.met if one.unlogged is not None)
+        return (*self.entry.loosened(), *(f"roots.{name}: without_transparency" for name in roots))
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
