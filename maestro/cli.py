@@ -60,7 +60,7 @@ COMMANDS = (
     Command("evidence pack", "policy.commands.evidence_pack", "what proves a release, in one folder for an auditor"),
     Command("trust propose", "maestro.commands.trust_propose", "the entry of trust.yaml for an artifact, to review"),
     Command("trust update", "gates.commands.trust_update", "what a newer root of trust.yaml would change, as a patch"),
-    Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
+    Command("receipts", "runner.commands.receipts", "list, show, verify, export, archive receipts"),
 )
 
 

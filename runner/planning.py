@@ -55,6 +55,7 @@ def plan(
     return Planned(
         task=task_of(document),
         path=document.path,
+        tenant=document.tenant,
         digest=digest(document.raw.value),
         size=size,
         placement=placement if isinstance(placement, Placement) else None,

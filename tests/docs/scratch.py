@@ -28,7 +28,7 @@ _VARIES = (
     (re.compile(r"(?<=, root )[A-Za-z0-9+/]{43}=|^[A-Za-z0-9+/]{43}=$", re.MULTILINE), "ROOT"),
     (re.compile(r"^(— \S+) [A-Za-z0-9+/]{90,110}=*$", re.MULTILINE), r"\1 SIGNATURE"),
     (re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}="), "KEY"),
-    (re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{7,16}\b"), "HEX"),
+    (re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{32}\b|\b[0-9a-f]{7,16}\b"), "HEX"),
     (re.compile(r"\b\d+\.\d\d s\b"), "T s"),
     (re.compile(r"/tmp/[^\s`]*"), "TMP"),
 )
