@@ -75,7 +75,6 @@ keys:
     public_key: |
       {key}
     valid_from: 2026-01-01
-    signs: [attestation]
 artifacts:
   - name: api
     match: ["127.0.0.1:*/acme/api"]
