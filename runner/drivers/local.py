@@ -185,6 +185,7 @@ class LocalDriver:
             _wait_for_strays(execution.id, start["deadline"] if start and same_boot else time.monotonic_ns())
             with suppress(FileExistsError):
                 os.close(os.open(self._log_path(execution.id, number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            store.sync_folder(self._folder / "logs")  # what is settled has a log, also after a power failure
             again = execution.task.idempotent and number < execution.task.attempts
             journal.add(
                 {
