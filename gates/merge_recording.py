@@ -7,6 +7,7 @@ a pull request can read.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
@@ -15,15 +16,19 @@ from gates.pack_inputs import Judged
 from gates.scene import Scene, Settings
 from maestro.canonical_json import dumps
 from maestro.errors import MaestroError, ToolFailure, UsageError
+from maestro.evidence.errors import BadEvidence
 from maestro.evidence.signer import Signer
-from maestro.evidence.trust import trust_of
+from maestro.evidence.trust import Trust, trust_of
+from maestro.ledger.entry import Entry
+from maestro.ledger.log import Log
 from maestro.report.model import Report
 from maestro.repository import Repository
 from maestro.selection import Selection
-from policy.merge_record import Blocking, GateOutcome, MergeRecord, sign
+from policy.merge_record import KIND, PREFIX, Blocking, GateOutcome, MergeRecord, read, sign
 from policy.recorded_decision import RecordedDecision, RecordedReason
 
 if TYPE_CHECKING:
+    from maestro.ledger.head import Head
     from maestro.ledger.store import Store
     from policy.decide import Decision
     from policy.pack import Pack
@@ -119,6 +124,39 @@ def record(
             if found is None:
                 raise ToolFailure("the ledger lost a record while it was written", where=one.name)
     return made
+
+
+def enter(
+    store: Store, commit: str, *, signer: Signer, trust: Trust, now: dt.datetime, origin: str | None
+) -> Head | None:
+    """Enter the records of a merge into the ledger's log, those too that an earlier attempt kept and did not enter.
+
+    A record entered cannot be taken away unseen any more: the checkpoint says so to whoever keeps it.
+
+    Args:
+        store: the ledger.
+        commit: the merge.
+        signer: signs the checkpoint.
+        trust: the keys of maestro.yaml; what they did not sign is not entered.
+        now: the wall clock.
+        origin: the log's name, where maestro.yaml gives one.
+
+    Raises:
+        BadEvidence: the log is not believed.
+        ToolFailure: the ledger cannot be reached or written; the same command again completes it.
+    """
+    at = now.astimezone(dt.UTC).isoformat(timespec="microseconds")
+    entries, oldest = [], now
+    for name in store.names(PREFIX):
+        found = store.read(name) if f"/{commit[:12]}-" in name else None
+        if found is None:
+            continue
+        try:
+            oldest = min(oldest, read(found.data, trust, name=name).made_at)
+        except BadEvidence:
+            continue  # an audit has words for it
+        entries.append(Entry(KIND, name, hashlib.sha256(found.data).hexdigest(), at))
+    return Log(store).append(entries, signer, trust, since=oldest, origin=origin) if entries else None
 
 
 def _merge(repository: Repository, scene: Scene) -> tuple[str, str]:

@@ -55,7 +55,16 @@ COMMANDS = (
     Command(
         "verify blob", "maestro.commands.verify_blob", "whether files are proven to come from where trust.yaml says"
     ),
-    Command("receipts", "runner.commands.receipts", "list, show, verify, export receipts"),
+    Command(
+        "verify image", "maestro.commands.verify_image", "the same of images, by what lies beside them in the registry"
+    ),
+    Command("verify chain", "maestro.commands.verify_chain", "whether an in-toto chain of steps holds"),
+    Command("verify release", "policy.commands.verify_release", "everything a release consists of, one verdict each"),
+    Command("verify summary", "maestro.commands.verify_summary", "whether an earlier verification of a file holds"),
+    Command("evidence pack", "policy.commands.evidence_pack", "what proves a release, in one folder for an auditor"),
+    Command("trust propose", "maestro.commands.trust_propose", "the entry of trust.yaml for an artifact, to review"),
+    Command("trust update", "gates.commands.trust_update", "what a newer root of trust.yaml would change, as a patch"),
+    Command("receipts", "runner.commands.receipts", "list, show, verify, export, archive receipts"),
 )
 
 

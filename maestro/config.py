@@ -238,6 +238,17 @@ class SignedBundle(StrictModel):
     )
 
 
+class ReleaseSettings(StrictModel):
+    """What a release must consist of, and whose chain of steps it must have gone through."""
+
+    requires: Annotated[
+        tuple[Literal["artifacts", "policy_bundles", "chain", "verdicts"], ...], Field(strict=False)
+    ] = Field(default=(), description="Parts that a release may not be without", examples=[["artifacts", "chain"]])
+    layout_keys: Annotated[tuple[TrustedKey, ...], Field(strict=False)] = Field(
+        default=(), description="Owners, one of whom must have signed the in-toto layout"
+    )
+
+
 class BreakGlass(StrictModel):
     """Executing in spite of a deny."""
 
@@ -285,6 +296,7 @@ class Config(StrictModel):
     keys: Annotated[tuple[TrustedKey, ...], Field(strict=False)] = Field(
         default=(), description="Keys whose signatures on verdicts and receipts are believed"
     )
+    release: ReleaseSettings = Field(default=ReleaseSettings())
     break_glass: BreakGlass | None = Field(default=None, description="null: never")
 
 
@@ -317,6 +329,7 @@ _SMALLEST = "the smallest is one line: `apiVersion: maestro-conductor/v1`"
 
 def _relations(config: Config) -> Iterator[Refusal]:
     yield from _keys(config.keys, ("keys",))
+    yield from _keys(config.release.layout_keys, ("release", "layout_keys"))
     for field in ("name", "path"):
         met: set[str] = set()
         for index, bundle in enumerate(config.bundles):

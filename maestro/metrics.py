@@ -58,7 +58,7 @@ class RunNumbers:
 
 def render(
     *,
-    sim_ms: Sequence[float] = (),
+    sim_ms: Sequence[float] | None = None,
     decisions: Mapping[DecisionLabels, int] | None = None,
     disagreements: Mapping[str, int] | None = None,
     run: RunNumbers | None = None,
@@ -66,8 +66,8 @@ def render(
     """OpenMetrics text.
 
     Args:
-        sim_ms: how long each decision took, in milliseconds.
-        decisions: how many there were of each kind; None leaves both families out.
+        sim_ms: how long each decision took, in milliseconds; None leaves the family out.
+        decisions: how many there were of each kind; None leaves the family out.
         disagreements: how many decisions about one thing differed between check, merge and execution, by pack; None
             leaves the family out.
         run: what a run executed; None leaves its families out.
@@ -77,8 +77,9 @@ def render(
 
     class Plain(Collector):
         def collect(self) -> Iterator[Metric]:
-            if decisions is not None:
+            if sim_ms is not None:
                 yield _histogram("mc_policy_sim_ms", "Milliseconds that a policy decision took.", BUCKETS_MS, sim_ms)
+            if decisions is not None:
                 yield _decisions(decisions)
             if disagreements is not None:
                 yield _disagreements(disagreements)

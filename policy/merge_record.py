@@ -19,6 +19,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from maestro.canonical_json import dumps
@@ -31,6 +32,8 @@ from maestro.evidence.types import CHECKED_MERGE, UNCHECKED_MERGE
 from maestro.evidence.verify import instant, verify_bundle
 from policy.recorded_decision import RecordedDecision, RecordedReason
 
+KIND = "record"
+"""What the ledger's log calls an entry of one."""
 PREFIX = "records/"
 SUFFIX = ".sigstore.json"
 _PART_BYTES = 4 << 20
@@ -75,10 +78,10 @@ class MergeRecord:
         """It blocked only because a gate could not judge: judging once more can settle it."""
         return not self.allowed and self.summary.get("blocking", 0) == 0 and self.summary.get("errored", 0) > 0
 
-    @property
-    def whole(self) -> tuple[str, str, str, dt.datetime, int]:
-        """The same for all parts of one record."""
-        return (self.commit, self.tree, self.policy_revision, self.made_at, self.parts)
+    @cached_property
+    def whole(self) -> bytes:
+        """The same for all parts of one record, and for them alone: what they say but for their decisions."""
+        return replace(self, decisions=(), part=1).statement().to_bytes()
 
     def statement(self) -> Statement:
         """What is signed."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from maestro.metrics import DecisionLabels, render
 from policy.decide import Decision
+from policy.recorded_decision import RecordedDecision
 
 
 @dataclass
@@ -28,7 +29,7 @@ class PolicyMetrics:
         return render(sim_ms=self.sim_ms, decisions=self.decisions)
 
 
-def outcome_of(decision: Decision) -> str:
+def outcome_of(decision: Decision | RecordedDecision) -> str:
     """``error``, ``deny``, or the strictest mode that spoke, or ``allow``."""
     if decision.error is not None:
         return "error"

@@ -69,6 +69,8 @@ class Pack:
     """The Rego package that is asked, where it is not ``name``."""
     bundle: str | None = None
     """The signed bundle's file that it came in."""
+    bundle_lock: bytes = b""
+    """The parity lock in that bundle; empty where it has none."""
     effective_on: dt.date | None = None
     """The day (UTC) from whose beginning on it has the mode that is written; before it, one step milder."""
     hardens: Hardening | None = None
@@ -109,6 +111,7 @@ class Pack:
             entrypoints=tuple(f"data.{self.package or self.name}.{name}" for name in self.asked),
             rego_version=self.rego_version,
             strict_builtin_errors=self.builtin_errors == "strict",
+            bundle_lock=self.bundle_lock if self.bundle is not None else None,
         )
 
 

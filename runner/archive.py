@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from maestro.errors import ToolFailure
 from maestro.evidence.errors import BadEvidence
+from maestro.ledger.store import Store
 from runner.run_folder import RUN_ID, RunFolder
 
 KINDS = ("sessions", "receipts", "segments", "logs")
@@ -95,3 +96,39 @@ def number_of(name: str) -> int:
     """The segment's number in an archive's name; 0 where it is none."""
     stem = name.rpartition("/")[2].removesuffix(".tar.gz")
     return int(stem) if stem.isascii() and stem.isdigit() else 0
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of the store is a run's archive."""
+    return name.startswith("runs/") and "/archives/" in name
+
+
+def latest_of(store: Store, run_id: str | None = None) -> dict[str, str]:
+    """Of each run (or this one) the name of its last archive.
+
+    Raises:
+        ToolFailure: the store cannot be read.
+    """
+    latest: dict[str, str] = {}
+    for name in store.names("runs/" if run_id is None else f"runs/{run_id}/"):
+        if is_archive(name):
+            run = name.split("/")[1]
+            if number_of(name) > number_of(latest.get(run, "")):
+                latest[run] = name
+    return latest
+
+
+def fetch(store: Store, name: str, target: Path) -> None:
+    """Write the run in the store's archive of that name below ``target``; nothing where it is gone by now.
+
+    Raises:
+        BadEvidence: as ``unpack``.
+        ToolFailure: the store cannot be read.
+    """
+    found = store.read(name)
+    if found is None:
+        return
+    try:
+        unpack(name, found.data, target)
+    except BadEvidence as error:
+        raise BadEvidence(error.message, where=f"{store.address}: {name}") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +25,8 @@ from runner.session import Session
 
 BREAK_GLASS_RULE = "mc.run/break_glass"
 NOT_PROVEN = (
-    "not proven: that no run is missing at the end; whoever can write here could bring back an older state of it "
-    "(compare it with a checkpoint kept elsewhere: --checkpoint FILE)"
+    "not proven: that no run or record is missing at the end; whoever can write here could bring back an older state "
+    "of it (compare it with a checkpoint kept elsewhere: --checkpoint FILE)"
 )
 
 Kind = Literal[
@@ -96,7 +96,12 @@ class Logged:
 
 
 def check_run(
-    folder: RunFolder, trust: Trust, closed_by: Callable[[str], bool], logged: Logged | None = None
+    folder: RunFolder,
+    trust: Trust,
+    closed_by: Callable[[str], bool],
+    logged: Logged | None = None,
+    *,
+    only: Set[str] | None = None,
 ) -> RunReport:
     """Everything that can be said about one run.
 
@@ -105,8 +110,9 @@ def check_run(
         trust: the keys of the policy revision.
         closed_by: whether a merged document closes the break-glass of the run with that id.
         logged: the ledger's log; None where there is none.
+        only: look at these executions alone; what else the run lacks or has too much is not asked then.
     """
-    return _Check(folder, trust, closed_by, logged, RunReport(folder.run_id)).report()
+    return _Check(folder, trust, closed_by, logged, RunReport(folder.run_id), only).report()
 
 
 _CHUNK = 1 << 16
@@ -121,6 +127,31 @@ def _digest_of_file(path: str) -> str:
     return hashed.hexdigest()
 
 
+def decision_faults(said: Mapping[str, Any], sessions: Mapping[str, Session]) -> Iterator[str]:
+    """Why the believed ``sessions``, by digest, did not allow what a receipt says."""
+    found = sessions.get(said["session"].get("digest"))
+    if found is None:
+        yield "the session it cites, with the decision that allowed it, is not there or not believed"
+        return
+    try:
+        manifest = found.manifest(said["manifest"]["subject"])
+    except BadEvidence as error:
+        yield error.message
+        return
+    decisions = manifest["decisions"]
+    if said["decisions"] != found.decision_digests(manifest["subject"]) or not decisions:
+        yield "it does not cite the decisions that were made about its manifest"
+    if said["manifest"].get("tenant") != manifest.get("tenant"):
+        yield "it names another tenant than the one whose manifest was decided about"
+    if said["manifest"].get("digest") != manifest["digest"] or said.get("placement") != manifest["placement"]:
+        yield "its manifest or placement is not the one that was decided about"
+    if said["rehearsal"] != found.predicate["rehearsal"]:
+        yield "it hides that the run was a rehearsal"
+    allowed = manifest["denied"] is None and found.predicate["verdict"]["allowed"] is True
+    if not allowed and (said.get("break_glass") is None or said.get("break_glass") != found.predicate["break_glass"]):
+        yield "it was denied, and no break-glass allowed it all the same"
+
+
 @dataclass
 class _Check:
     folder: RunFolder
@@ -128,6 +159,7 @@ class _Check:
     closed_by: Callable[[str], bool]
     logged: Logged | None
     out: RunReport
+    only: Set[str] | None = None
     proven: dict[str, dt.datetime] = field(default_factory=dict)
     """By SHA-256 of a file, when it existed for sure: a segment in the log takes what it lists along."""
 
@@ -136,11 +168,14 @@ class _Check:
             last = self._last_segment()
             self._read_sessions()
             listed = dict(last.files) if last else {}
-            for execution, path in self.folder.receipts().items():
-                self._receipt(execution, path, listed, closed=last is not None)
-            self._listed_but_gone(listed)
-            if last is not None:
-                self._counts(last)
+            if self.only is not None:
+                self._alone(self.only, listed, closed=last is not None)
+            else:
+                for execution, path in self.folder.receipts().items():
+                    self._receipt(execution, path, listed, closed=last is not None)
+                self._listed_but_gone(listed)
+                if last is not None:
+                    self._counts(last)
         except MaestroError as error:
             self._object("unreadable", "", error.message)
         if self.out.broken_glass and not self.closed_by(self.folder.run_id):
@@ -151,6 +186,14 @@ class _Check:
                 f"`maestro waive {BREAK_GLASS_RULE} Run/{self.folder.run_id} --until DATE --reason TEXT`",
             )
         return self.out
+
+    def _alone(self, wanted: Set[str], listed: dict[str, str], *, closed: bool) -> None:
+        for execution in sorted(wanted):
+            path = self.folder.receipt_path(execution)
+            if path.exists():
+                self._receipt(execution, path, listed, closed=closed)
+            else:
+                self._object("missing", f"receipts/{path.name}", "it is not there")
 
     def _why(self) -> str:
         """The reasons that were given, and by whom they were approved."""
@@ -237,33 +280,10 @@ class _Check:
         said = verified.statement.predicate
         if wanted is not None or not closed:
             self.out.receipts[execution] = said
-        for message in self._decision_faults(said):
+        for message in decision_faults(said, self.out.sessions):
             self._object("no-decision", name, message)
         for kind, message in self._log_faults(verified):
             self._object(kind, name, message)
-
-    def _decision_faults(self, said: Mapping[str, Any]) -> Iterator[str]:
-        found = self.out.sessions.get(said["session"].get("digest"))
-        if found is None:
-            yield "the session it cites, with the decision that allowed it, is not there or not believed"
-            return
-        try:
-            manifest = found.manifest(said["manifest"]["subject"])
-        except BadEvidence as error:
-            yield error.message
-            return
-        decisions = manifest["decisions"]
-        if said["decisions"] != found.decision_digests(manifest["subject"]) or not decisions:
-            yield "it does not cite the decisions that were made about its manifest"
-        if said["manifest"].get("digest") != manifest["digest"] or said.get("placement") != manifest["placement"]:
-            yield "its manifest or placement is not the one that was decided about"
-        if said["rehearsal"] != found.predicate["rehearsal"]:
-            yield "it hides that the run was a rehearsal"
-        allowed = manifest["denied"] is None and found.predicate["verdict"]["allowed"] is True
-        if not allowed and (
-            said.get("break_glass") is None or said.get("break_glass") != found.predicate["break_glass"]
-        ):
-            yield "it was denied, and no break-glass allowed it all the same"
 
     def _log_faults(self, verified: Verified) -> Iterator[tuple[Kind, str]]:
         for subject in verified.statement.subjects:

@@ -12,6 +12,7 @@ from maestro.ledger import address
 from maestro.ledger.opening import open_store
 from maestro.ledger.store import Store
 from maestro.world import World
+from runner.runs_of import FolderRuns, Runs, StoreRuns
 
 
 @contextmanager
@@ -26,16 +27,32 @@ def looked_at(
         UsageError: the place is none.
         ToolFailure: it cannot be read.
     """
+    store, there = _opened(place, ledger, world, root)
+    if there is not None:
+        yield store, there
+        return
+    from runner.mirror import mirrored
+
+    with mirrored(store, run_id) as folder:
+        yield store, folder
+
+
+def _opened(place: str | None, ledger: Ledger, world: World, root: Path) -> tuple[Store, Path | None]:
+    """The store, and its folder where it is one."""
     base = world.cwd if place else root
     try:
         where = address.parse(place) if place else ledger.address
     except ValueError as error:
         raise UsageError(f"--store {error}", where=place) from error
     store = open_store(where, base, world.environ)
-    if where.kind == "folder":
-        yield store, base / where.place
-        return
-    from runner.mirror import mirrored
+    return store, base / where.place if where.kind == "folder" else None
 
-    with mirrored(store, run_id) as folder:
-        yield store, folder
+
+def runs_of(place: str | None, ledger: Ledger, world: World, root: Path) -> tuple[str, Runs]:
+    """The same ledger run by run, without copying all of it, and what it is called.
+
+    Raises:
+        UsageError, ToolFailure: as ``looked_at``.
+    """
+    store, folder = _opened(place, ledger, world, root)
+    return (store.address, StoreRuns(store)) if folder is None else (str(folder.resolve()), FolderRuns(folder))

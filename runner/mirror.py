@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from maestro.errors import ToolFailure
-from maestro.evidence.errors import BadEvidence
 from maestro.ledger.store import Store
 from runner import archive
 
@@ -28,19 +27,12 @@ def mirrored(store: Store, run_id: str | None) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="maestro-ledger-", ignore_cleanup_errors=True) as folder:
         target = Path(folder)
-        latest: dict[str, str] = {}
-        others = []
-        for name in store.names(""):
-            if "/archives/" in name and name.startswith("runs/"):
-                run = name.split("/")[1]
-                if run_id in (None, run) and archive.number_of(name) > archive.number_of(latest.get(run, "")):
-                    latest[run] = name
-            elif not name.startswith(_NOT_COPIED):
-                others.append(name)
+        latest = archive.latest_of(store, run_id)
+        others = [name for name in store.names("") if not archive.is_archive(name) and not name.startswith(_NOT_COPIED)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             try:
                 list(pool.map(lambda name: _copy(store, name, target), others))
-                list(pool.map(lambda name: _unpack(store, name, target), sorted(latest.values())))
+                list(pool.map(lambda name: archive.fetch(store, name, target), sorted(latest.values())))
             except OSError as error:
                 raise ToolFailure(f"the ledger cannot be copied: {error.strerror}", where=folder) from error
         yield target
@@ -51,13 +43,3 @@ def _copy(store: Store, name: str, target: Path) -> None:
     if found is not None:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         (target / name).write_bytes(found.data)
-
-
-def _unpack(store: Store, name: str, target: Path) -> None:
-    found = store.read(name)
-    if found is None:
-        return
-    try:
-        archive.unpack(name, found.data, target)
-    except BadEvidence as error:
-        raise BadEvidence(error.message, where=f"{store.address}: {name}") from error

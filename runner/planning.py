@@ -59,6 +59,7 @@ def plan(
     return Planned(
         task=replace(task_of(document), pool=placed),
         path=document.path,
+        tenant=document.tenant,
         digest=digest(document.raw.value),
         size=size,
         placement=placement if isinstance(placement, Placement) else None,

@@ -2,7 +2,7 @@
 
 Predicate (urn:maestro-conductor:receipt:v1); the subjects are the logs, the one that counts first::
 
-    {run, made_at, execution: {id, index}, manifest: {subject, path, digest}, source, verdict, approvals,
+    {run, made_at, execution: {id, index}, manifest: {subject, tenant, path, digest}, source, verdict, approvals,
      decisions: [digest], session: {number, digest}, placement, executed_on: {driver, cloud},
      rehearsal, break_glass, outcome, exit_code, signal, attempts: [attempt], tool, engine}
 
@@ -44,7 +44,7 @@ def statement(run_id: str, execution: Execution, ending: Ending, session: Sessio
             "run": run_id,
             "made_at": signed_at,
             "execution": {"id": execution.id, "index": execution.index},
-            "manifest": {key: manifest[key] for key in ("subject", "path", "digest")},
+            "manifest": {key: manifest.get(key) for key in ("subject", "tenant", "path", "digest")},
             "source": said["source"],
             "verdict": said["verdict"],
             "approvals": said["approvals"],

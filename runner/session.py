@@ -5,7 +5,7 @@ Predicate (urn:maestro-conductor:decision:v1), subject the commit that is execut
     {run, session, made_at, tool, engine, source: {commit, tree, policy_revision},
      verdict: {digest, allowed}, approvals: [{who, method, verified}],
      driver, rehearsal, break_glass: {reason, approvals: [as it was signed, signature included]} or null,
-     manifests: [{subject, path, digest, size, placement, denied, decisions: […]}]}
+     manifests: [{subject, tenant, path, digest, size, placement, denied, decisions: […]}]}
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Planned:
     decisions: tuple[Mapping[str, Any], ...]
     inputs: tuple[bytes, ...] = ()
     """What was decided about, as canonical JSON: kept apart, never part of the session."""
+    tenant: str | None = None
 
     @property
     def identity(self) -> tuple[str, str, int | None]:
@@ -62,6 +63,7 @@ class Planned:
         """As the session's statement writes it."""
         return {
             "subject": self.task.subject,
+            "tenant": self.tenant,
             "path": self.path,
             "digest": self.digest,
             "size": self.size,
@@ -177,6 +179,7 @@ def made_at(said: Statement) -> dt.datetime:
 
 
 _MANIFEST_KEYS = {"subject", "path", "digest", "size", "placement", "denied", "decisions"}
+"""Those of each; the first ledgers name no ``tenant``."""
 
 
 def session_of(verified: Verified, run_id: str, number: int) -> Session:
@@ -195,7 +198,8 @@ def session_of(verified: Verified, run_id: str, number: int) -> Session:
     if not isinstance(manifests, list) or any(key not in said for key in keys):
         raise BadEvidence("the session is malformed")
     for one in manifests:
-        if not isinstance(one, dict) or set(one) != _MANIFEST_KEYS or not isinstance(one["decisions"], list):
+        known = isinstance(one, dict) and set(one) - {"tenant"} == _MANIFEST_KEYS
+        if not known or not isinstance(one["decisions"], list):
             raise BadEvidence("a manifest of the session is malformed")
     return Session(number, digest_of_bytes(verified.payload), said)
 

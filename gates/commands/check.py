@@ -205,21 +205,31 @@ def _attest(file: Path, world: World, checked: Checked, signer: Signer) -> None:
 
 
 def _record(world: World, repository: Repository, checked: Checked, told: Told, signer: Signer) -> None:
-    """Keep what was found, and say so.
+    """Keep what was found, enter it into the ledger's log, and say so.
 
     Raises:
         UsageError: what was judged is no merge into the default branch, or the key is not listed.
+        BadEvidence: the ledger's log is not believed.
         ToolFailure: the ledger cannot be written.
     """
-    from gates.merge_recording import nothing_decided_before, record, settings_from_now_on
+    from base64 import b64encode
+
+    from gates.merge_recording import enter, nothing_decided_before, record, settings_from_now_on
+    from maestro.evidence.trust import trust_of
     from maestro.ledger.opening import open_store
 
     scene = checked.assembled.scene
     if nothing_decided_before(repository, scene):
         world.stderr.write("nothing recorded: maestro.yaml comes with this commit, so nothing decided about it\n")
         return
-    ledger = settings_from_now_on(scene).config.ledger
+    config = settings_from_now_on(scene).config
+    ledger = config.ledger
     store = open_store(ledger.address, repository.root, world.environ)
-    made = record(repository, scene, checked.report, told, signer=signer, now=world.now(), store=store)
+    now = world.now()
+    made = record(repository, scene, checked.report, told, signer=signer, now=now, store=store)
     what = "checked merge" if made.allowed else "UNCHECKED MERGE: the check does not allow what is merged already"
     world.stderr.write(f"recorded in {ledger.store}: {what}; {many(len(made.decisions), 'decision')}\n")
+    head = enter(store, made.commit, signer=signer, trust=trust_of(config.keys), now=now, origin=ledger.origin)
+    if head is not None:
+        said = head.checkpoint
+        world.stderr.write(f"ledger {said.origin}: size {said.size}, root {b64encode(said.root).decode()}\n")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gates.binding import required, uncovered
+from gates.governed.question import TRUST, trust_policy_of
 from maestro import __version__, codeowners
 from maestro.errors import MaestroError
 from maestro.git_command import Git
@@ -169,8 +170,30 @@ def _governed(files: Snapshot, root: Path, world: World) -> Iterator[Line]:
         yield Line("packs", "advice", f"{place}: {problem.message}", problem.remedy or problem.rule.remedy)
     yield from _locked(files, packs.packs, world)
     yield from _preflight(packs.packs)
+    yield from _trust(files, world)
     yield _owned(files, config, packs.packs)
     yield _keys(config, world)
+
+
+def _trust(files: Snapshot, world: World) -> Iterator[Line]:
+    """Whether trust.yaml can prove anything: its roots, its keys, and what it loosens."""
+    if TRUST not in files.entries:
+        return
+    from maestro.provenance.health import remarks
+    from maestro.provenance.trust_policy import load_trust_policy
+
+    def read(path: str) -> bytes | None:
+        return files.read(path) if path in files.entries and files.entries[path].is_file else None
+
+    try:
+        policy = load_trust_policy(TRUST, read(TRUST) or b"")
+    except MaestroError as error:
+        text = f"{error.where}: {error.message}" if error.where else error.message
+        yield Line("trust", "advice", f"nobody is believed: {text}", error.remedy)
+        return
+    yield Line("trust", "ok", f"{TRUST} is about {', '.join(one.name for one in policy.artifacts) or 'no artifact'}")
+    for remark in remarks(policy, read, world.now()):
+        yield Line("trust", "advice" if remark.remedy else "ok", remark.text, remark.remedy)
 
 
 def _keys(config: Config, world: World) -> Line:
@@ -249,6 +272,9 @@ def _owned(files: Snapshot, config: Config, packs: tuple[Pack, ...]) -> Line:
     where = next((path for path in codeowners.LOCATIONS if path in files.entries), codeowners.LOCATIONS[0])
     owned = codeowners.parse(files.read(where)) if where in files.entries else codeowners.Codeowners()
     deciding = deciding_paths(config, packs, where)
+    policy = trust_policy_of(files)
+    if TRUST in files.entries:
+        deciding |= {path: path for path in (TRUST, *(root.path for root in (policy.roots if policy else ())))}
     open_paths = uncovered(owned, deciding.values())
     if open_paths:
         names = ", ".join(name for name, path in deciding.items() if path in open_paths)

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="PACK|RULE", help="a pack (acme.timeouts) or one rule of it by id")
     parser.add_argument("--repo", metavar="DIR", default=".", help="the repository (default: the one around here)")
     parser.add_argument("--target", metavar="REV", help="whose waivers and owners count (default: the default branch)")
-    parser.add_argument("--decisions", metavar="FILE", help="recorded decisions, one JSON object a line")
+    parser.add_argument("--decisions", metavar="FILE", help="decisions besides the ledger's, one JSON object a line")
     parser.add_argument("--min-decisions", metavar="N", type=_count, default=DECISIONS, help=f"default: {DECISIONS}")
     parser.add_argument("--min-days", metavar="N", type=_count, default=DAYS, help=f"different days (default: {DAYS})")
     parser.add_argument(
@@ -64,7 +64,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
     Raises:
         UsageError: it cannot go on, or a line of the decisions cannot be read.
-        SelectionError: there is no such pack or rule.
+        SelectionError: there is no such pack, rule or file.
+        ToolFailure: the ledger cannot be read.
     """
     today = world.now().astimezone(dt.UTC).date()
     on = None if arguments.on is None else _day(arguments.on, today)
@@ -86,12 +87,12 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             return 0
         mode = _next(arguments.name, pack, rule, now)
         patches, after = step(change.head, settings.config, pack, rule, mode, on)
-        evidence = gather(
-            recorded_decisions(world, arguments.decisions), pack, None if rule is None else arguments.name
-        )
+        recorded = recorded_decisions(world, arguments.decisions, assembled.scene.settings.config, repository.root)
+        evidence = gather(recorded.decisions, pack, None if rule is None else arguments.name)
         touched = list(_touched(assembled, settings, pack, after, mode, arguments.name if rule is not None else None))
         when = "now" if on is None else f"from {on} on"
-        world.stderr.write(f"{arguments.name}: {now} → {mode}, {when}\n\n{_words(evidence)}\n{_whom(touched, mode)}\n")
+        said = _words(evidence, recorded.not_believed)
+        world.stderr.write(f"{arguments.name}: {now} → {mode}, {when}\n\n{said}\n{_whom(touched, mode)}\n")
         lacking = evidence.lacks(arguments.min_decisions, arguments.min_days)
         lacking += [f"no answer about {one.subject} today" for one in touched if one.error][:3]
         blocked = sum(one.waived_by is None and not one.error for one in touched)
@@ -199,7 +200,7 @@ def _touched(
                 break
 
 
-def _words(evidence: Evidence) -> str:
+def _words(evidence: Evidence, not_believed: int) -> str:
     days = many(len(evidence.days), "day")
     subjects = many(len(evidence.subjects), "subject")
     lines = [
@@ -209,6 +210,9 @@ def _words(evidence: Evidence) -> str:
         lines.append(f"          {many(evidence.errors, 'decision')} had no answer")
     if evidence.earlier:
         lines.append(f"          {evidence.earlier:,} by another version or in another mode, which prove nothing")
+    if not_believed:
+        files = many(not_believed, "file")
+        lines.append(f"          {files} of the ledger not believed and not counted: see `maestro policy audit`")
     return "\n".join(lines) + "\n"
 
 
@@ -233,4 +237,7 @@ def _whom(touched: Sequence[_Touched], mode: Mode) -> str:
 def _advice(mode: Mode, blocked: int, allowed: int, on: dt.date | None) -> str:
     if mode == "enforce" and on is None and blocked > allowed:
         return "  → let them be repaired (`maestro fix`) or waived, or announce it: --on DATE\n"
-    return "  → let it decide for longer, or say what is enough: --min-decisions, --min-days\n"
+    return (
+        "  → let it decide for longer (`maestro check --record` in the job on push records), or say what is enough: "
+        "--min-decisions, --min-days\n"
+    )

@@ -11,6 +11,7 @@ from gates.governed.packs import pack_changes
 from gates.governed.question import GovernedChange, Question
 from gates.governed.settings import setting_changes
 from gates.governed.trust import links_in_place, owner_changes, parity_changes, trust_changes, workflow_changes
+from gates.governed.trusted_artifacts import trusted_artifact_changes
 from gates.governed.waivers import waiver_changes
 
 
@@ -21,6 +22,7 @@ def governed_changes(question: Question) -> list[GovernedChange]:
         *setting_changes(question),
         *owner_changes(question),
         *trust_changes(question),
+        *trusted_artifact_changes(question),
         *parity_changes(question),
         *waiver_changes(question),
         *moved_documents(question),

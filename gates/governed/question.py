@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from gates.approvals import allowed_signers_path, without_approvals
 from gates.document_index import DocumentIndex
@@ -15,8 +16,23 @@ from maestro.errors import MaestroError
 from maestro.findings import Location, Rule
 from maestro.repository import Change
 
+if TYPE_CHECKING:
+    from maestro.provenance.trust_policy import TrustPolicy
+    from maestro.snapshot import Snapshot
+
 CONFIG = "maestro.yaml"
+TRUST = "trust.yaml"
 FILES = ("100644", "100755")
+
+
+def trust_policy_of(files: Snapshot) -> TrustPolicy | None:
+    """trust.yaml of a revision; None where there is none that can be read."""
+    if TRUST not in files.entries or files.entries[TRUST].mode not in FILES:
+        return None
+    from maestro.provenance.trust_policy import TrustPolicy, read_trust_policy  # most repositories have none
+
+    policy = read_trust_policy(TRUST, files.read(TRUST))
+    return policy if isinstance(policy, TrustPolicy) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,12 @@ class Question:
     def signers(self) -> str:
         """Where the policy revision keeps its approvers."""
         return self.before.config.allowed_signers if self.before else allowed_signers_path(self.change.policy)
+
+    @cached_property
+    def trust_roots(self) -> frozenset[str]:
+        """The files that trust.yaml names as roots, at the policy revision or at the head."""
+        policies = (trust_policy_of(files) for files in (self.change.policy, self.change.head))
+        return frozenset(root.path for policy in policies if policy is not None for root in policy.roots)
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 from gates.approvals import codeowners_of, revoked_path
 from gates.governed.packs import holds
-from gates.governed.question import CONFIG, FILES, GovernedChange, Question, changed_line, count, names, texts, verb_of
+from gates.governed.question import (
+    CONFIG,
+    FILES,
+    TRUST,
+    GovernedChange,
+    Question,
+    changed_line,
+    count,
+    names,
+    texts,
+    verb_of,
+)
 from gates.governed.rules import LINK, OWNERS_CHANGED, PARITY_CHANGED, TRUST_CHANGED, WORKFLOW_CHANGED
 from gates.scene import Settings
 from gates.ssh_signatures import listed
@@ -119,7 +130,7 @@ def decides(question: Question, path: str) -> bool:
     """Whether the file at ``path`` decides, under the settings of either side."""
     if path in (CONFIG, LOCK_PATH) or path in LOCATIONS or is_workflow(path):
         return True
-    if path in (question.signers, revoked_path(question.signers)):
+    if path in (question.signers, revoked_path(question.signers), TRUST) or path in question.trust_roots:
         return True
     sides = [side for side in (question.before, question.after) if isinstance(side, Settings)]
     return any(holds(pack, path) for side in sides for pack in side.packs.packs)

@@ -51,7 +51,7 @@ def plan(
     """
     wanted: dict[str, bytes] = {}
     notes: list[str] = []
-    deciding = [".github/", "maestro.yaml", "policy/"]
+    deciding = [".github/", "maestro.yaml", "trust.yaml", "policy/"]
     if "maestro.yaml" not in found.paths:
         home = _pack_folder(found)
         folders = _kind_folders(found)

@@ -17,6 +17,7 @@ UNCHECKED_MERGE: Final = "urn:maestro-conductor:unchecked-merge:v1"
 APPROVAL: Final = "urn:maestro-conductor:approval:v1"
 BREAK_GLASS_APPROVAL: Final = "urn:maestro-conductor:break-glass-approval:v1"
 POLICY_BUNDLE: Final = "urn:maestro-conductor:policy-bundle:v1"
+SUMMARY: Final = "https://slsa.dev/verification_summary/v1"
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PAYLOAD: Final = "application/vnd.in-toto+json"

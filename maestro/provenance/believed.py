@@ -1,4 +1,4 @@
-"""From trust.yaml to what is believed: the roots that it pins, the keys that may sign attestations."""
+"""From trust.yaml to what is believed: the roots that it pins, its keys."""
 
 from __future__ import annotations
 
@@ -31,5 +31,4 @@ def believed_by(policy: TrustPolicy, read: Callable[[str], bytes], *, file: str)
         )
         for one in policy.roots
     )
-    keys = trust_of((one for one in policy.keys if "attestation" in one.signs), file=file)
-    return Believed(roots, keys)
+    return Believed(roots, trust_of(policy.keys, file=file))

@@ -25,8 +25,8 @@ from maestro.provenance.reasons import NotProven
 from maestro.provenance.trust_policy import Artifact, Builder
 
 GITHUB_ISSUER: Final = "https://token.actions.githubusercontent.com"
-_GITHUB: Final = "https://github.com/"
-_GENERATOR: Final = "slsa-framework/slsa-github-generator"
+GITHUB: Final = "https://github.com/"
+GENERATOR: Final = "slsa-framework/slsa-github-generator"
 _GENERATOR_WORKFLOWS: Final = frozenset(
     f".github/workflows/{name}_slsa3.yml"
     for name in (
@@ -44,7 +44,7 @@ _GENERATOR_WORKFLOWS: Final = frozenset(
     )
 )
 _RELEASE: Final = re.compile(r"refs/tags/v[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}")
-_GOOGLE_IDS: Final = (
+GOOGLE_IDS: Final = (
     "https://cloudbuild.googleapis.com/GoogleHostedWorker",
     "https://cloudbuild.googleapis.com/GoogleHostedWorker@v1",
 )
@@ -103,8 +103,8 @@ def _github(signed: Authentic) -> Identity:
 def _workflow(identity: Identity, wanted: str) -> str:
     """The ref at which the wanted workflow (owner/repository/path) signed."""
     found, _, ref = identity.build_signer_uri.partition("@")
-    if found != _GITHUB + wanted:
-        raise NotProven("verify/builder", f"signed by the workflow {found!r:.200}, wanted {_GITHUB}{wanted}")
+    if found != GITHUB + wanted:
+        raise NotProven("verify/builder", f"signed by the workflow {found!r:.200}, wanted {GITHUB}{wanted}")
     return ref
 
 
@@ -118,13 +118,13 @@ def ref_allowed(ref: str, tags: Sequence[str], branches: Sequence[str]) -> bool:
 
 def _generator(builder: Builder, entry: Artifact, signed: Authentic, claims: Claims | None) -> int:  # noqa: ARG001
     identity = _github(signed)
-    found = identity.build_signer_uri.partition("@")[0].removeprefix(f"{_GITHUB}{_GENERATOR}/")
+    found = identity.build_signer_uri.partition("@")[0].removeprefix(f"{GITHUB}{GENERATOR}/")
     if found not in _GENERATOR_WORKFLOWS:
         raise NotProven(
             "verify/builder",
-            f"signed by {identity.build_signer_uri!r:.200}, which is no builder of {_GENERATOR}",
+            f"signed by {identity.build_signer_uri!r:.200}, which is no builder of {GENERATOR}",
         )
-    ref = _workflow(identity, builder.workflow or f"{_GENERATOR}/{found}")
+    ref = _workflow(identity, builder.workflow or f"{GENERATOR}/{found}")
     allowed = ref_allowed(ref, builder.tags, ()) if builder.tags else _RELEASE.fullmatch(ref) is not None
     if not allowed:
         wanted = ", ".join(builder.tags) or "a release tag like v2.1.0"
@@ -138,7 +138,7 @@ def _attestations(builder: Builder, entry: Artifact, signed: Authentic, claims: 
     identity = _github(signed)
     wanted = builder.workflow or ""
     ref = _workflow(identity, wanted)
-    own = identity.source_repository_uri == _GITHUB + "/".join(wanted.split("/")[:2])
+    own = identity.source_repository_uri == GITHUB + "/".join(wanted.split("/")[:2])
     tags, branches = builder.tags, builder.branches
     if not tags and not branches and own and entry.source is not None:
         tags, branches = entry.source.tags, entry.source.branches
@@ -152,9 +152,9 @@ def _attestations(builder: Builder, entry: Artifact, signed: Authentic, claims: 
 
 def _google(builder: Builder, entry: Artifact, signed: Authentic, claims: Claims | None) -> int:  # noqa: ARG001
     _require_key(builder, signed)
-    if claims is None or claims.builder_id not in _GOOGLE_IDS:
+    if claims is None or claims.builder_id not in GOOGLE_IDS:
         said = claims.builder_id if claims is not None else "nothing"
-        raise NotProven("verify/builder", f"the provenance says the builder is {said!r:.120}, wanted {_GOOGLE_IDS[0]}")
+        raise NotProven("verify/builder", f"the provenance says the builder is {said!r:.120}, wanted {GOOGLE_IDS[0]}")
     return 3
 
 

@@ -108,12 +108,13 @@ def identity(certificate: Certificate) -> Identity:
     for extension in extensions:
         oid = extension.oid.dotted_string
         number = oid.removeprefix(_FULCIO)
-        if number == oid or not isinstance(extension.value, x509.UnrecognizedExtension):
+        value = extension.value
+        if number == oid or type(value) is not x509.UnrecognizedExtension:  # isinstance asks an ABC, which is slow
             continue
         if number in _NAMES:
-            found[_NAMES[number]] = _utf8_string(extension.value.value)
+            found[_NAMES[number]] = _utf8_string(value.value)
         elif number == _ISSUER_V1:
-            found.setdefault("issuer", extension.value.value.decode("utf-8", "replace"))
+            found.setdefault("issuer", value.value.decode("utf-8", "replace"))
     return Identity(subject=_name(names[0]), **found)
 
 
@@ -156,7 +157,7 @@ def verify_path(candidates: Sequence[Authority], certificate: Certificate, times
     worst = NotProven("verify/certificate-untrusted", "none of the roots in trust.yaml issued the certificate")
     for authority in candidates:
         try:
-            for when in times:
+            for when in dict.fromkeys(times):
                 _require_path(authority, certificate, when)
         except NotProven as error:
             worst = error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from maestro.provenance.public_keys import UnsupportedKey, verifies
@@ -29,7 +30,6 @@ def require_logged(certificate: Certificate, issuer: Certificate, logs: Sequence
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     try:
         extension = certificate.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps)
@@ -44,13 +44,12 @@ def require_logged(certificate: Certificate, issuer: Certificate, logs: Sequence
         raise NotProven(_CODE, "the certificate has no timestamp of a certificate log") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise NotProven("verify/certificate-malformed", f"the certificate cannot be read: {error}") from error
-    issuer_key = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     when = stamp.timestamp.replace(tzinfo=dt.UTC)  # cryptography gives it naive
     milliseconds = (when - _EPOCH) // dt.timedelta(milliseconds=1)
     signed = b"".join(
         (
             struct.pack("!BBQH", stamp.version.value, 0, milliseconds, stamp.entry_type.value),
-            hashlib.sha256(issuer_key).digest(),
+            _key_digest(issuer),
             len(covered).to_bytes(3),
             covered,
             struct.pack("!H", len(stamp.extension_bytes)),
@@ -68,3 +67,12 @@ def require_logged(certificate: Certificate, issuer: Certificate, logs: Sequence
             what = "its key was out of service" if good else "the signature is not that log's"
             raise NotProven(_CODE, f"the certificate log's timestamp proves nothing: {what}")
     raise NotProven(_CODE, f"the certificate log {stamp.log_id.hex()[:16]}… is none of the trusted root's")
+
+
+@lru_cache(maxsize=64)
+def _key_digest(issuer: Certificate) -> bytes:
+    """Of a root's few issuers, each of which has issued every certificate of a release."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(key).digest()

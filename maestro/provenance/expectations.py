@@ -28,13 +28,18 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """An entry's demands, met by one signature. ``when``: the earliest time it certainly existed, if one is known."""
+    """An entry's demands, met by one signature.
+
+    ``when``: the earliest time it certainly existed, if one is known. ``unlogged``: the root whose certificate counted
+    without any log, because trust.yaml says that it operates none.
+    """
 
     signer: str
     built: Built
     origin: Origin
     predicate_type: str | None
     when: dt.datetime | None
+    unlogged: str | None = None
 
 
 def meet(entry: Artifact, signed: Authentic, statement: Statement | None, now: dt.datetime) -> Met:
@@ -63,7 +68,9 @@ def meet(entry: Artifact, signed: Authentic, statement: Statement | None, now: d
     when = min(signed.times, default=None)
     if not loosen.any_age:
         _require_fresh(entry, when, now)
-    return Met(signed.signer, built, origin, statement.predicate_type if statement is not None else None, when)
+    kind = statement.predicate_type if statement is not None else None
+    unlogged = signed.root.name if signed.root is not None and not signed.logged else None
+    return Met(signed.signer, built, origin, kind, when, unlogged)
 
 
 def _origin(signed: Authentic, claims: Claims | None) -> Origin:

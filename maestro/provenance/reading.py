@@ -57,6 +57,12 @@ class Fields:
             raise self._refuse(f"{self._name(key)} is not text")
         return value
 
+    def texts(self) -> dict[str, str]:
+        """Everything in the object, which must all be text (possibly empty)."""
+        if not all(isinstance(one, str) for one in self._value.values()):
+            raise self._refuse(f"{self._where} has something else than text")
+        return dict(self._value)
+
     def number(self, key: str) -> int:
         """The number at ``key``, from 0; protobuf writes 64 bits as text."""
         value = self._get(key)

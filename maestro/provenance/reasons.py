@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from maestro.evidence.errors import BadEvidence
 
 Stage = Literal[
+    "image",
     "bundle",
     "certificate",
     "log",
@@ -35,9 +36,21 @@ _FORGED = "do not use the artifact: ask whoever published it, and compare with w
 _REBUILD = "build and attest it again where the policy allows"
 _POLICY = "if this is meant, change trust.yaml through a reviewed change"
 _ROOT = "if the instance is to be believed, add its trusted root to trust.yaml with its digest"
+_LIES = "do not use the image: the registry, or something on the way to it, cannot be relied on"
+_PUSH = "attest it again with a current cosign or actions/attest (`push-to-registry: true`)"
 _OTHER = "name the bundle that belongs to this file"
 
 REASONS: dict[str, Reason] = {
+    # image: what a registry sends
+    "verify/image-digest": Reason("image", "the registry sends other bytes than the digest says", _LIES),
+    "verify/image-manifest": Reason("image", "the manifest has no single meaning", "push the image again"),
+    "verify/image-too-large": Reason("image", "the registry sends more than is read", _LIES),
+    "verify/image-redirect": Reason("image", "the registry redirects to where it must not", _LIES),
+    "verify/image-listing": Reason("image", "the list of attestations is malformed or has no end", _LIES),
+    "verify/image-subject": Reason("image", "the attestation was attached to another image", _PUSH),
+    "verify/image-attestation": Reason("image", "the attestation's form is not one that is known", _PUSH),
+    "verify/image-unattested": Reason("image", "no attestation lies beside the image", _PUSH),
+    "verify/image-platforms": Reason("image", "a platform of the image cannot be told", "build the index again"),
     # bundle
     "verify/bundle-malformed": Reason("bundle", "the bundle is not one JSON document with one meaning", _AGAIN),
     "verify/bundle-too-large": Reason("bundle", "the bundle is larger than any real one", _OTHER),

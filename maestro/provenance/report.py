@@ -33,7 +33,7 @@ def as_json(verifications: Sequence[Verification], *, policy: str) -> str:
 def _artifact(verification: Verification) -> dict[str, Any]:
     problem = verification.problem
     return {
-        "name": verification.subject.name,
+        "name": verification.subject.shown,
         "sha256": verification.subject.sha256,
         "proven": verification.proven,
         "reason": problem.code if problem is not None else None,
@@ -49,7 +49,7 @@ def _entry(result: EntryResult) -> dict[str, Any]:
         "name": result.entry.name,
         "holds": result.problem is None,
         "signers_wanted": result.entry.signers,
-        "loosened": list(result.entry.loosened()),
+        "loosened": list(result.loosened()),
         "bundles": [
             {
                 "bundle": one.evidence,
@@ -90,7 +90,7 @@ def _paint(text: str, style: str, *, colour: bool) -> str:
 
 
 def _lines(verification: Verification, *, colour: bool) -> Iterator[str]:
-    name, problem = visible(verification.subject.name), verification.problem
+    name, problem = visible(verification.subject.shown), verification.problem
     if problem is None:
         yield f"{_paint('✔', _GREEN, colour=colour)} {name} is proven  sha256:{verification.subject.sha256[:16]}…"
     else:
@@ -117,7 +117,7 @@ def _words(met: Met) -> str:
 
 
 def _loosened(result: EntryResult, *, colour: bool) -> Iterator[str]:
-    loosened = result.entry.loosened()
+    loosened = result.loosened()
     if _PROVEN_FOR_NOTHING in loosened:
         words = "ANYBODY MAY SIGN: this proves that nothing was changed since, not where it comes from"
         yield f"    {_paint(words, _RED, colour=colour)}"

@@ -17,6 +17,7 @@ from maestro.documents.pointer import dotted
 from maestro.documents.problem import Problem
 from maestro.documents.refusal import Refusal
 from maestro.documents.settings import Shape, read_settings, schema_of, unusable
+from maestro.patterns import compile_patterns
 
 TRUST_PATH = "trust.yaml"
 SLSA_V1 = "https://slsa.dev/provenance/v1"
@@ -51,22 +52,6 @@ class Root(StrictModel):
         default=False,
         description="This instance operates no logs (GitHub's, for private repositories): its timestamps have to do",
     )
-
-
-class ManagedKey(TrustedKey):
-    """A public key that somebody keeps: a release key, a key service's, Google Cloud Build's."""
-
-    signs: Annotated[tuple[Literal["attestation", "bundle"], ...], Field(strict=False, min_length=1)] = Field(
-        description="What it may sign: attestations, policy bundles", examples=[["attestation"]]
-    )
-
-
-class Bundles(StrictModel):
-    """Policy bundles that come from elsewhere."""
-
-    max_age_days: int = Field(default=180, ge=1, le=3650, description="Days after which a bundle is not loaded")
-    warn_days: int = Field(default=30, ge=0, le=3650, description="Days before that from which a warning is given")
-    minimum_revision: int = Field(default=0, ge=0, le=10**12, description="No lower revision is ever loaded")
 
 
 class Source(StrictModel):
@@ -148,6 +133,10 @@ class Artifact(StrictModel):
     match: Annotated[tuple[Pattern, ...], Field(strict=False, min_length=1)] = Field(
         description="Files and images it is about", examples=[["dist/api-*.tar.gz", "ghcr.io/acme/api"]]
     )
+    of_an_index: Literal["index", "platforms"] = Field(
+        default="index",
+        description="Of a multi-architecture image: whether its index must be proven, or each platform's image in it",
+    )
     predicate_types: Annotated[tuple[Uri, ...], Field(strict=False, min_length=1)] = Field(
         default=(SLSA_V1,), description="Kinds of statement that count"
     )
@@ -188,13 +177,17 @@ class TrustPolicy(StrictModel):
     apiVersion: Literal["maestro-conductor/v1"] = Field(description="Always maestro-conductor/v1")  # noqa: N815
     kind: Literal["TrustPolicy"] = Field(description="What this document is")
     roots: Annotated[tuple[Root, ...], Field(strict=False)] = Field(default=(), description="Sigstore trusted roots")
-    keys: Annotated[tuple[ManagedKey, ...], Field(strict=False)] = Field(
-        default=(), description="Public keys believed, each for what it may sign"
+    keys: Annotated[tuple[TrustedKey, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Public keys that somebody keeps and that may sign attestations: a release key, a key service's",
     )
-    bundles: Bundles = Field(default=Bundles(), description="Policy bundles")
     artifacts: Annotated[tuple[Artifact, ...], Field(strict=False)] = Field(
         default=(), description="What must be proven, of what"
     )
+
+    def artifacts_of(self, name: str) -> tuple[Artifact, ...]:
+        """The entries whose patterns mean an artifact, in the file's order."""
+        return tuple(one for one in self.artifacts if compile_patterns(one.match)(name))
 
 
 _SMALLEST = "the smallest is two lines: `apiVersion: maestro-conductor/v1` and `kind: TrustPolicy`"
@@ -290,11 +283,8 @@ def _builder(policy: TrustPolicy, builder: Builder, steps: tuple[str | int, ...]
     if builder.root is not None and builder.root not in [one.id for one in policy.roots]:
         yield _bad((*steps, "root"), "names no entry of roots")
     if builder.key is not None:
-        key = next((one for one in policy.keys if one.id == builder.key), None)
-        if key is None:
+        if builder.key not in [one.id for one in policy.keys]:
             yield _bad((*steps, "key"), "names no entry of keys")
-        elif "attestation" not in key.signs:
-            yield _bad((*steps, "key"), "names a key that may not sign attestations", "add attestation to its `signs`")
     elif not policy.roots:
         yield _missing(("roots",), "is missing: certificates need a root", "add a trusted root with its digest")
     wanted: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maestro.evidence.statement import Statement
-from maestro.patterns import compile_patterns
 from maestro.provenance import bundle as bundles
 from maestro.provenance import statement as statements
 from maestro.provenance.authenticate import Authentic, Believed, authenticate
@@ -23,10 +22,19 @@ from maestro.provenance.trust_policy import Artifact, TrustPolicy
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is to be proven: the name that patterns of trust.yaml mean, and its SHA-256 (hexadecimal)."""
+    """What is to be proven: the name that patterns of trust.yaml mean, and its SHA-256 (hexadecimal).
+
+    ``label``: what reports call it, where that says more than the name.
+    """
 
     name: str
     sha256: str
+    label: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What reports call it."""
+        return self.label or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,11 @@ class EntryResult:
     def met(self) -> tuple[Met, ...]:
         """What counted."""
         return tuple(one.met for one in self.judged if one.met is not None)
+
+    def loosened(self) -> tuple[str, ...]:
+        """What the entry gives up, and the roots that were used without a log."""
+        roots = dict.fromkeys(one.unlogged for one in self.met if one.unlogged is not None)
+        return (*self.entry.loosened(), *(f"roots.{name}: without_transparency" for name in roots))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +138,7 @@ def _message(
 
 
 def _verification(subject: Subject, read: Sequence[_Read], policy: TrustPolicy, now: dt.datetime) -> Verification:
-    entries = [one for one in policy.artifacts if compile_patterns(one.match)(subject.name)]
+    entries = policy.artifacts_of(subject.name)
     if not entries:
         known = ", ".join(pattern for one in policy.artifacts for pattern in one.match) or "none"
         problem = NotProven(

@@ -71,7 +71,7 @@ def packs_of(files: Mapping[str, bytes], manifest: Manifest, where: str) -> Pack
         raise Refused("contents", "it holds packs that its manifest does not describe")
     _check_rest(files, manifest, loaded.packs, data)
     return Packs(
-        tuple(_placed(pack, where) for pack in loaded.packs),
+        tuple(_placed(pack, where, files.get(PARITY, b"")) for pack in loaded.packs),
         tuple(
             replace(problem, location=_inside(problem.location, where), pack=f"{where}/{problem.pack}")
             for problem in loaded.problems
@@ -118,6 +118,13 @@ def _inside(location: Location, where: str) -> Location:
     return replace(location, path=f"{where}/{location.path}")
 
 
-def _placed(pack: Pack, where: str) -> Pack:
+def _placed(pack: Pack, where: str, lock: bytes) -> Pack:
     rules = tuple(replace(rule, location=_inside(rule.location, where)) for rule in pack.rules)
-    return replace(pack, path=f"{where}/{pack.path}", location=_inside(pack.location, where), rules=rules, bundle=where)
+    return replace(
+        pack,
+        path=f"{where}/{pack.path}",
+        location=_inside(pack.location, where),
+        rules=rules,
+        bundle=where,
+        bundle_lock=lock,
+    )

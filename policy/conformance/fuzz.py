@@ -264,6 +264,7 @@ class Grammar:
             self.one(
                 self.reference(names, wild=False),
                 f"p({self.term(names, 1)})",
+                f"h({self.one(*_QUOTED, *names)}, {self.term(names, 1)})",
                 f"f({self.term(names, 1)}) == {self.constant()}",
                 f"{self.term(names, 1)} in {self.term(names, 1)}",
                 f"count({self.term(names, 1)}) > 1",
@@ -283,6 +284,8 @@ class Grammar:
             yield f"else := {self.term(['x'], 2)}"
         yield f"\ng(x, y) := {self.term(['x', 'y'], 1)}"
         yield f"\np(x) if {{ {self.body(['x'], some(1, 3))} }}"
+        yield f'\nh("a", x) if {{ {self.body(["x"], some(1, 3))} }}'
+        yield f"\nh(y, x) if {{ {self.body(['x', 'y'], some(1, 3))} }}"
         names: list[str] = []
         if some(2):
             yield f"\ndefault value := {self.constant()}"
@@ -328,8 +331,15 @@ def single(grammar: Grammar) -> Program:
         "g(x, y) := [x, y]\n",
         'p(x) if x == "a"\n',
         "p(x) if x.a\n",
+        grammar.one(f'h("a", x) if {{ {grammar.body(["x"], 1)} }}\n', 'h("a", x) if not p(x)\n'),
+        'h("b", x) if x.a == input.a\n',
+        "h(y, x) if y in x\n",
     ]
     heads = [rule for rule in rules if rule.lstrip("\n").startswith(_HEADS)]
+    heads.append(f"allow if {{ {grammar.one('', 'not ')}h({grammar.one(*_QUOTED)}, {grammar.term([], 1)}) }}")
+    heads.append(
+        f"deny contains v if {{ some v in input.xs; {grammar.one('', 'not ')}h(v, input.{grammar.one(*_KEYS)}) }}"
+    )
     rule = grammar.one(*heads).lstrip("\n")
     name = rule.split(" ")[0].split("[")[0]
     others = ["value := input.n\n", "table[k] := v if some k, v in input.c\n", "deny contains x if some x in input.xs\n",  # noqa: E501

@@ -32,6 +32,7 @@ class Program:
     ``modules``: file name (relative, ``/`` separated, never a test) to source. ``data``: file name to a JSON object;
     all are merged at the root of ``data``. ``entrypoints``: rules as references, ``data.mc.flags.deny_missing_owner``.
     ``strict_builtin_errors``: an error inside a builtin breaks the input (else the call is undefined, OPA's default).
+    ``bundle_lock``: of a pack that came in a bundle, that bundle's own parity lock; empty where it has none.
     """
 
     modules: Mapping[str, bytes]
@@ -39,6 +40,7 @@ class Program:
     entrypoints: tuple[str, ...]
     rego_version: RegoVersion = "v1"
     strict_builtin_errors: bool = True
+    bundle_lock: bytes | None = None
 
 
 @dataclass(frozen=True)

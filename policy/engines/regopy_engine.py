@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +38,7 @@ _LATE = 0.02
 """Seconds between looks at the clock."""
 _KEPT = 50
 """So many calls are kept for the next input: each is read again with it."""
+_FRACTION = re.compile(r'(?:\A|":|[,\[])-?[0-9]+[.e]')
 _WORKER = Path(__file__).with_name("regopy_worker.py")
 
 
@@ -100,7 +102,14 @@ class RegopyEngine:
         crashes = 0
         try:
             for value in inputs:
-                refused = refusal(value, self.limits.depth, asks=asks)
+                try:
+                    written = encode_json(value)
+                except ValueError as error:
+                    refused = refusal(value, self.limits.depth, asks=asks)
+                    refused = refused or f"the input cannot be handed over: {error}"
+                else:
+                    plain = surely_plain(written, self.limits.depth)
+                    refused = None if plain else refusal(value, self.limits.depth, asks=asks)
                 if refused is not None:
                     answers.append(Broken(refused, "unsupported", self.remedy))
                     continue
@@ -109,7 +118,7 @@ class RegopyEngine:
                     continue
                 if worker is None:
                     worker = _Worker(program, self.limits, folder, asks=asks)
-                answer = worker.ask(value)
+                answer = worker.ask(written)
                 answers.append(answer)
                 if worker.gone:
                     crashes += 1
@@ -119,6 +128,12 @@ class RegopyEngine:
             if worker is not None:
                 worker.close()
         return answers
+
+
+def surely_plain(written: str, depth: int) -> bool:
+    """Whether canonical JSON shows without a walk that ``refusal`` has nothing against it: too few brackets to nest
+    deeper, and nothing where a value begins that could be a fraction. False says nothing."""
+    return written.count("[") + written.count("{") <= depth and _FRACTION.search(written) is None
 
 
 def refusal(value: Any, depth: int, *, asks: bool = False) -> str | None:  # noqa: ANN401
@@ -187,14 +202,11 @@ class _Worker:
         }
         return json.dumps(value).encode()
 
-    def ask(self, value: Any) -> Answer:  # noqa: ANN401
-        """The answer for one input."""
+    def ask(self, written: str) -> Answer:
+        """The answer for one input, as ``encode_json`` wrote it."""
         if self._failed is not None:
             return self._failed
-        try:
-            question = encode_json(value).encode()
-        except ValueError as error:
-            return Broken(f"the input cannot be handed over: {error}", "unsupported")
+        question = written.encode()
         reply = self._exchange(question, self._limits.seconds) if not self._asks else self._computed(question)
         if isinstance(reply, Broken):
             return reply

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any, NoReturn
 
@@ -65,7 +65,16 @@ class Lock:
     there: bool = True
 
     def objection(self, program: Program) -> str | None:
-        """Why regopy must not judge a program, or None."""
+        """Why regopy must not judge a program, or None.
+
+        What came in a bundle needs two proofs: this lock's, made here, and the one that was signed with the bundle.
+        """
+        if program.bundle_lock == b"":
+            return f"the bundle that this pack came in has no {LOCK_PATH}, so only conftest may judge it"
+        if program.bundle_lock is not None:
+            objection = read_lock(program.bundle_lock).objection(replace(program, bundle_lock=None))
+            if objection is not None:
+                return f"in the bundle that this pack came in: {objection}"
         if not self.there:
             return f"regopy judges only packs that {LOCK_PATH} names, and there is none where policy is read"
         if self.problem is not None:

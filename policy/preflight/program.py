@@ -323,6 +323,8 @@ class _Writer:
     def __init__(self, names: Names, group: _Group) -> None:
         self.names = names
         self.group = group
+        self.texts: list[str] = []
+        """Of a function's arguments."""
 
     def rule(self, rule: Rule) -> tuple[str, Type]:
         if rule.default:
@@ -375,7 +377,19 @@ class _Writer:
         if not lines and rule.body:
             lines = ["true"]
         body_text = " if {\n" + "\n".join(lines) + "\n}" if lines else ""
+        if arguments is None and atom.text == "true" and lines and rule.otherwise is None:
+            return self.apart(rule, body_text) or f"{head}{atom.text}{body_text}", of
         return f"{head}{atom.text}{body_text}", of
+
+    def apart(self, rule: Rule, body_text: str) -> str | None:
+        """The body of ``f("a", x)`` as a function of ``x`` alone: regopy prepares the names of every body of ``f``
+        before it looks at the arguments, which is most of the time where a function has many bodies."""
+        arguments = rule.arguments or []
+        names = [text for text, argument in zip(self.texts, arguments, strict=True) if argument.kind == "var"]
+        if not names or len(names) == len(arguments):
+            return None
+        called = f"{PREFIX}of_{self.group.name}_{len(self.group.texts)}({', '.join(names)})"
+        return f"{self.group.name}({', '.join(self.texts)}) := true if {{\n{called}\n}}\n\n{called} := true{body_text}"
 
     def head(self, rule: Rule, body: Body) -> str:
         self.arguments: dict[str, Atom] = {}
@@ -393,6 +407,7 @@ class _Writer:
                 texts.append(scalar(argument)[0])
             else:
                 raise Refused(argument.place, "a pattern as an argument", "take a name, and its parts in the body")
+        self.texts = texts
         return f"{self.group.name}({', '.join(texts)})"
 
     def key(self, rule: Rule, body: Body) -> str:

@@ -44,7 +44,7 @@ def encode_json(value: Any) -> str:
         ValueError: it is no JSON value, or holds what is reserved.
     """
     written = canonical_json.dumps(value).decode()
-    if _KEPT.search(written):
+    if not written.isascii() and _KEPT.search(written):
         raise ValueError("text with characters that are kept for the engine (U+F0000 to U+F00FF) or are none")
     return _JSON_ESCAPE.sub(_one, written) if "\\" in written or "\x7f" in written else written
 

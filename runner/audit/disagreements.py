@@ -31,6 +31,11 @@ class Disagreement:
     causes: tuple[Cause, ...]
     clock_stepped_back: bool
 
+    @property
+    def owner(self) -> str | None:
+        """Who answers for the subject: sessions do not say, records of merges do."""
+        return self.later.owner or self.earlier.owner
+
 
 @dataclass(frozen=True)
 class Disagreements:

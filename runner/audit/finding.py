@@ -19,6 +19,13 @@ Kind = Literal[
     "run-unclosed",
     "run-unreadable",
     "input-altered",
+    "record-removed",
+    "record-altered",
+    "record-unlogged",
+    "log-altered",
+    "log-truncated",
+    "log-forked",
+    "log-not-believed",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
@@ -37,6 +44,13 @@ REMEDIES: Final[dict[Kind, str]] = {
     "run-unclosed": "complete it: `maestro run --resume RUN-ID`; restore its last segment where it was closed",
     "run-unreadable": "make the file readable for whoever audits, and audit again",
     "input-altered": "erase it (`inputs/…` may go missing, it may not change), or restore it",
+    "record-removed": "restore it from where the ledger is kept, and find out who removed it",
+    "record-altered": "restore the file that was entered, and find out who changed it",
+    "record-unlogged": "enter it: `maestro check --record` of that merge again, or `maestro run --resume RUN-ID`",
+    "log-altered": "restore the log's files from where the ledger is kept, and find out who changed them",
+    "log-truncated": "restore the ledger: this is an older state of it, or another place",
+    "log-forked": "find out who has the key, and revoke it: both histories are signed",
+    "log-not-believed": "name the checkpoint of this ledger; list the key that signs through a reviewed change",
 }
 
 

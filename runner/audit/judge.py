@@ -1,7 +1,8 @@
 """The audit itself: what was merged, what the ledger holds, and whether the one accounts for the other. Pure.
 
-Merges are listed by git, so a record that was removed shows, wherever it stood. Runs are listed by nobody but the
-ledger: whether one is missing as a whole only a checkpoint known from elsewhere can tell (``Completeness``).
+Merges are listed by git, so one without a record shows, wherever it stood. Runs, and several records of one merge, are
+listed by the ledger's log alone: whether one is missing as a whole, the log cut back with it, only a checkpoint known
+from elsewhere can tell (``runner.audit.completeness``).
 """
 
 from __future__ import annotations
@@ -12,14 +13,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from maestro.evidence.errors import BadEvidence
+from maestro.evidence.verdict import TreeVerdict
 from maestro.history import History
+from maestro.metrics import DecisionLabels
 from policy.kept_inputs import KeptInputs
 from policy.merge_record import MergeRecord
+from policy.metrics import outcome_of
 from policy.recorded_decision import RecordedDecision
+from runner.audit.completeness import NO_CHECKPOINT, Completeness
 from runner.audit.disagreements import Disagreements, compare
 from runner.audit.finding import Finding, Kind, finding
-from runner.ledger_check import NOT_PROVEN, RunReport
+from runner.audit.verdicts import (
+    PhaseVerdict,
+    VerdictsCompared,
+    after_merge,
+    at_check,
+    at_execution,
+    compare_verdicts,
+)
 from runner.ledger_check import Kind as Objected
+from runner.ledger_check import RunReport
 from runner.recorded import decisions_of
 from runner.run_folder import SUFFIX
 from runner.session import Session
@@ -29,22 +42,11 @@ UNCHECKED_RULE = "mc.audit/unchecked_merge"
 
 
 @dataclass(frozen=True)
-class Completeness:
-    """Whether it is proven that no record and no run is missing as a whole, and the words for it."""
-
-    proven: bool
-    said: str
-
-
-NO_CHECKPOINT = Completeness(False, NOT_PROVEN)
-
-
-@dataclass(frozen=True)
 class Ledger:
-    """What lies in the ledger: believed records by name, what is not believed, runs, inputs."""
+    """What lies in the ledger: believed records by name, runs, inputs, and what is objected to already."""
 
     records: Mapping[str, MergeRecord]
-    not_believed: tuple[Finding, ...]
+    objections: tuple[Finding, ...]
     runs: tuple[RunReport, ...]
     inputs: KeptInputs
     input_of: Callable[[str], Any]
@@ -87,10 +89,14 @@ class Audit:
     broken_glass: tuple[BrokenGlass, ...]
     decisions: Mapping[str, int]
     """By phase."""
+    outcomes: Mapping[DecisionLabels, int]
+    """Of the same decisions."""
     inputs_kept: int
     inputs_gone: int
     inputs_altered: int
     disagreements: Disagreements
+    verdicts: VerdictsCompared
+    """The same of whole verdicts, that of the pull request among them."""
     completeness: Completeness
 
 
@@ -103,6 +109,7 @@ def audit(
     answered: frozenset[str] = frozenset(),
     branch: str,
     completeness: Completeness = NO_CHECKPOINT,
+    attested: Sequence[TreeVerdict] = (),
 ) -> Audit:
     """Hold the ledger against the history.
 
@@ -114,8 +121,9 @@ def audit(
         answered: commits of unchecked merges that merged waivers answer for.
         branch: its name, for words.
         completeness: what a log over the ledger can prove.
+        attested: believed verdicts of pull requests' jobs, which are in no ledger.
     """
-    return _Audit(history, first, ledger, packs_at, answered, branch).conclude(completeness)
+    return _Audit(history, first, ledger, packs_at, answered, branch).conclude(completeness, attested)
 
 
 @dataclass
@@ -142,10 +150,11 @@ class _Audit:
         self.packs_at = packs_at
         self.answered = answered
         self.branch = branch
-        self.findings: list[Finding] = list(ledger.not_believed)
+        self.findings: list[Finding] = list(ledger.objections)
         self.decisions: list[RecordedDecision] = []
+        self.at_execution: list[PhaseVerdict] = []
 
-    def conclude(self, completeness: Completeness) -> Audit:
+    def conclude(self, completeness: Completeness, attested: Sequence[TreeVerdict]) -> Audit:
         verdicts = self._records()
         recorded, in_a_range, answered_for = self._merges(verdicts)
         glass = tuple(self._runs())
@@ -165,10 +174,14 @@ class _Audit:
             rehearsals=sum(run.rehearsals for run in runs),
             broken_glass=glass,
             decisions=Counter(one.phase for one in self.decisions),
+            outcomes=Counter(DecisionLabels(one.pack, one.mode, outcome_of(one)) for one in self.decisions),
             inputs_kept=len(self.ledger.inputs.intact),
             inputs_gone=len(cited - self.ledger.inputs.intact),
             inputs_altered=len(self.ledger.inputs.altered),
             disagreements=compare(self.decisions, self.history.place, self.ledger.input_of),
+            verdicts=compare_verdicts(
+                [*map(at_check, attested), *map(after_merge, self.ledger.records.values()), *self.at_execution]
+            ),
             completeness=completeness,
         )
 
@@ -180,7 +193,7 @@ class _Audit:
     def _records(self) -> Mapping[str, _Verdicts]:
         """What they say by commit, of those that git bears out."""
         verdicts: dict[str, _Verdicts] = defaultdict(lambda: _Verdicts([], []))
-        whole: dict[object, dict[int, tuple[str, MergeRecord]]] = defaultdict(dict)
+        whole: dict[bytes, dict[int, tuple[str, MergeRecord]]] = defaultdict(dict)
         for name, record in self.ledger.records.items():
             if self._borne_out(name, record):
                 whole[record.whole][record.part] = (name, record)
@@ -374,6 +387,7 @@ class _Audit:
                     subject=subject,
                 )
         self.decisions += decisions
+        self.at_execution.append(at_execution(session))
 
 
 _KIND_OF: Mapping[Objected, Kind | None] = {
@@ -385,6 +399,7 @@ _KIND_OF: Mapping[Objected, Kind | None] = {
     "no-decision": "execution-without-decision",
     "break-glass-open": None,  # listed; `receipts verify` objects until somebody answers for it
     "unreadable": "run-unreadable",
+    "unlogged": "record-unlogged",
 }
 
 

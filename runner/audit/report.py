@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from maestro.counting import many
+from maestro.metrics import render
 from maestro.report.visible_text import visible
-from policy.recorded_decision import RecordedDecision
+from policy.recorded_decision import Phase, RecordedDecision
 from runner.audit.disagreements import Cause, Disagreement, Disagreements
 from runner.audit.judge import Audit
+from runner.audit.verdicts import PhaseVerdict, VerdictsCompared
 
 SCHEMA = "maestro-conductor/audit/v1"
 SHOWN = 20
@@ -24,10 +27,24 @@ _WORDS: dict[Cause, str] = {
     "unexplained": "the same pack, engine and input: this has no explanation",
 }
 
+_WHEN: dict[Phase, str] = {"check": "at check", "merge": "after merge", "execution": "at execution"}
+VERDICT = "(verdict)"
+"""The label of whole verdicts, which are no pack's."""
+
+
+def as_metrics(audit: Audit) -> str:
+    """OpenMetrics: what was decided, and how often the phases disagreed."""
+    found = Counter(one.later.pack for one in audit.disagreements.found)
+    packs = {pack for pack, _, _ in audit.disagreements.compared}
+    disagreements = {pack: found[pack] for pack in packs}
+    if audit.verdicts.compared:
+        disagreements[VERDICT] = len(audit.verdicts.found)
+    return render(decisions=audit.outcomes, disagreements=disagreements)
+
 
 def as_json(audit: Audit, *, branch: str, tip: str, since: str) -> dict[str, Any]:
     """The whole audit."""
-    apart = audit.disagreements
+    apart, log = audit.disagreements, audit.completeness.log
     return {
         "schema": SCHEMA,
         "holds": not audit.findings,
@@ -72,7 +89,19 @@ def as_json(audit: Audit, *, branch: str, tip: str, since: str) -> dict[str, Any
             ],
             "found": [_disagreement(one) for one in apart.found],
         },
+        "verdicts": {
+            "compared": [
+                {"earlier": earlier, "later": later, "count": count}
+                for (earlier, later), count in audit.verdicts.compared.items()
+            ],
+            "unmatched": audit.verdicts.unmatched,
+            "found": [
+                {"tree": earlier.tree, "earlier": _verdict(earlier), "later": _verdict(later)}
+                for earlier, later in audit.verdicts.found
+            ],
+        },
         "complete": {"proven": audit.completeness.proven, "said": audit.completeness.said},
+        "log": None if log is None else {"origin": log.origin, "size": log.size, "root": b64encode(log.root).decode()},
     }
 
 
@@ -80,11 +109,16 @@ def _disagreement(one: Disagreement) -> dict[str, Any]:
     return {
         "pack": one.later.pack,
         "subject": one.later.subject,
+        "owner": one.owner,
         "causes": list(one.causes),
         "clock_stepped_back": one.clock_stepped_back,
         "earlier": _decision(one.earlier),
         "later": _decision(one.later),
     }
+
+
+def _verdict(one: PhaseVerdict) -> dict[str, Any]:
+    return {"phase": one.phase, "allowed": one.allowed, "policy_revision": one.policy_revision}
 
 
 def _decision(one: RecordedDecision) -> dict[str, Any]:
@@ -129,6 +163,11 @@ def _lines(audit: Audit, branch: str, tip: str, since: str) -> Iterator[str]:
     inputs = f"{audit.inputs_kept} kept, {audit.inputs_gone} erased or never kept"
     yield f"  inputs         {inputs}, {audit.inputs_altered} altered"
     yield from _apart(audit.disagreements)
+    yield from _verdicts(audit.verdicts)
+    log = audit.completeness.log
+    if log is not None:
+        root = b64encode(log.root).decode()
+        yield f"  log            {visible(log.origin)}: size {log.size}, root {root}"
     yield _conclusion(audit)
     yield audit.completeness.said
 
@@ -156,10 +195,24 @@ def _apart(apart: Disagreements) -> Iterator[str]:
         yield f"                 … and {len(apart.found) - SHOWN} more"
 
 
+def _verdicts(compared: VerdictsCompared) -> Iterator[str]:
+    """Only where a pull request's verdict was handed in, or whole verdicts disagree."""
+    checks = any(earlier == "check" for earlier, _ in compared.compared)
+    if not (compared.found or compared.unmatched or checks):
+        return
+    total = sum(compared.compared.values())
+    rate = f" ({len(compared.found) / total:.1%})" if total else ""
+    unmatched = f"; {many(compared.unmatched, 'tree')} never merged" if compared.unmatched else ""
+    yield f"  verdicts       {len(compared.found)} of {many(total, 'comparison')} disagree{rate}{unmatched}"
+    for earlier, later in compared.found[:SHOWN]:
+        policy = "" if earlier.policy_revision == later.policy_revision else "; the policy moved in between"
+        words = [f"{'allowed' if one.allowed else 'blocked'} {_WHEN[one.phase]}" for one in (earlier, later)]
+        yield f"                 tree {earlier.tree[:12]}: {', '.join(words)}{policy}"
+
+
 def _said(one: RecordedDecision) -> str:
     what = "allowed" if one.allow else "no answer" if one.error is not None else "denied"
-    when = {"check": "at check", "merge": "after merge", "execution": "at execution"}[one.phase]
-    return f"{what} {when} ({one.commit[:12]})"
+    return f"{what} {_WHEN[one.phase]} ({one.commit[:12]})"
 
 
 def _conclusion(audit: Audit) -> str:

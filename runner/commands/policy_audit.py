@@ -6,14 +6,18 @@ import argparse
 import datetime as dt
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro.errors import UsageError
-from maestro.evidence.trust import trust_of
+from maestro.evidence.errors import BadEvidence
+from maestro.evidence.trust import Trust, trust_of
 from maestro.repository import Repository
 from maestro.world import World
+from runner import log_checking
 
 if TYPE_CHECKING:
+    from maestro.evidence.verdict import TreeVerdict
     from maestro.history import History
     from maestro.repository import Snapshot
     from runner.audit.judge import Audit
@@ -30,6 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REV|DATE",
         help="merges after this commit, or from this day on, have records (default: since maestro.yaml came)",
     )
+    log_checking.add_arguments(parser)
+    parser.add_argument(
+        "--verdict",
+        metavar="FILE",
+        nargs="+",
+        default=[],
+        help="verdicts that pull requests' jobs attested (`check --attest`), to be compared with merges and executions",
+    )
+    parser.add_argument(
+        "--metrics", metavar="FILE", type=Path, help="write decisions and disagreements as OpenMetrics, in one step"
+    )
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
 
 
@@ -37,11 +52,13 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """0 it holds, 10 it does not.
 
     Raises:
-        UsageError: no repository, no maestro.yaml on its default branch, a shallow clone, or no such revision.
+        UsageError: no repository, no maestro.yaml on its default branch, a shallow clone, or no such revision or file.
+        BadEvidence: the file named as a checkpoint is none, or a verdict is not believed.
         ToolFailure: the ledger cannot be read.
     """
-    from runner.audit.report import as_json, as_text
+    from runner.audit.report import as_json, as_metrics, as_text
 
+    log_checking.refuse_nonsense(arguments)
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
         branch = repository.default_branch_rev(None)
         if branch is None:
@@ -56,6 +73,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         world.stdout.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
     else:
         world.stdout.write(as_text(found, branch=branch, tip=commit, since=since))
+    if arguments.metrics is not None:
+        from maestro.output_file import write
+
+        write(world.cwd / arguments.metrics, as_metrics(found), "the metrics")
     return 10 if found.findings else 0
 
 
@@ -69,7 +90,10 @@ def _audit(
     branch: str,
 ) -> Audit:
     from maestro.config import load_config
+    from maestro.ledger.folder import FolderStore
+    from maestro.ledger.log import Log
     from runner.audit.judge import UNCHECKED_RULE, audit
+    from runner.audit.logged import completeness_of
     from runner.audit.packs_at import PacksAt
     from runner.audit.reading import read_ledger
     from runner.ledger_check import BREAK_GLASS_RULE
@@ -81,8 +105,18 @@ def _audit(
     config = load_config("maestro.yaml", tip.read("maestro.yaml"))
     closed = subjects_waived(tip, config, BREAK_GLASS_RULE)
     answered = subjects_waived(tip, config, UNCHECKED_RULE)
+    trust = trust_of(config.keys)
+    attested = [_attested(world, name, trust) for name in arguments.verdict]
     with looked_at(arguments.store, config.ledger, world, repository.root) as (store, folder):
-        ledger = read_ledger(store, folder, trust_of(config.keys), lambda run_id: f"Run/{run_id}" in closed)
+        log = log_checking.checked(
+            arguments,
+            world,
+            Log(FolderStore(folder)),
+            trust,
+            authorities=config.ledger.timestamp_authorities,
+            origin=config.ledger.origin,
+        )
+        ledger = read_ledger(store, folder, trust, lambda run_id: f"Run/{run_id}" in closed, log)
     packs = PacksAt(repository)
     packs.read(commit for commit in ledger.policy_revisions if commit in history)
     return audit(
@@ -92,7 +126,22 @@ def _audit(
         packs.at,
         answered=frozenset(subject.removeprefix("Commit/") for subject in answered if subject.startswith("Commit/")),
         branch=branch,
+        completeness=completeness_of(log),
+        attested=attested,
     )
+
+
+def _attested(world: World, name: str, trust: Trust) -> TreeVerdict:
+    from maestro.evidence.verdict import read_attested
+
+    try:
+        data = (world.cwd / name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"the verdict cannot be read: {error.strerror}", where=name) from error
+    try:
+        return read_attested(data, trust)
+    except BadEvidence as error:
+        raise BadEvidence(f"the verdict is not believed: {error.message}", where=name, remedy=error.remedy) from error
 
 
 def _first(repository: Repository, history: History, tip: str, since: str | None) -> tuple[int, str]:

@@ -216,6 +216,8 @@ class LocalDriver:
         for execution, number in cut_off:
             with suppress(FileExistsError):
                 os.close(os.open(self._log_path(execution.id, number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        store.sync_folder(self._folder / "logs")  # what is settled has a log, also after a power failure
+        for execution, number in cut_off:
             again = self._life(execution).follows(number, "unknown")
             journal.add(
                 {

@@ -1,4 +1,6 @@
-"""A scratch copy of examples/governed, on a day that never changes, in which pages run their commands."""
+"""A scratch copy of examples/governed, on a day that never changes, in which pages run their commands.
+
+What the reader does not see may happen ``DAYS_AGO``."""
 
 from __future__ import annotations
 
@@ -14,10 +16,11 @@ from tests.support.tools import tool
 
 _MAESTRO = """\
 #!{python}
-import datetime as dt, sys
+import datetime as dt, os, sys
 from maestro.cli import main
 from maestro.world import World
-sys.exit(main(world=World(now=lambda: dt.datetime(2026, 12, 1, 9, tzinfo=dt.UTC))))
+now = dt.datetime(2026, 12, 1, 9, tzinfo=dt.UTC) - dt.timedelta(days=int(os.environ.get("DAYS_AGO", "0")))
+sys.exit(main(world=World(now=lambda: now)))
 """
 _VARIES = (
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{8}\b"), "RUN"),
@@ -25,7 +28,7 @@ _VARIES = (
     (re.compile(r"(?<=, root )[A-Za-z0-9+/]{43}=|^[A-Za-z0-9+/]{43}=$", re.MULTILINE), "ROOT"),
     (re.compile(r"^(— \S+) [A-Za-z0-9+/]{90,110}=*$", re.MULTILINE), r"\1 SIGNATURE"),
     (re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}="), "KEY"),
-    (re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{7,16}\b"), "HEX"),
+    (re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{32}\b|\b[0-9a-f]{7,16}\b"), "HEX"),
     (re.compile(r"\b\d+\.\d\d s\b"), "T s"),
     (re.compile(r"/tmp/[^\s`]*"), "TMP"),
 )

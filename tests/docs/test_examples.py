@@ -11,6 +11,7 @@ from maestro.config import load_config
 from maestro.documents import rules
 from maestro.documents.parse import parse
 from maestro.provenance.trust_policy import load_trust_policy
+from policy.release.document import load_release
 from tests.docs.pages import ROOT, fences, name_of, pages
 
 SECTIONS = split_sections((ROOT / "docs/gates/documents.md").read_text("utf-8"))
@@ -51,6 +52,8 @@ def test_whole_documents_on_any_page_are_sound(page: Path) -> None:
             continue
         if "\nkind: TrustPolicy" in content:
             load_trust_policy("trust.yaml", content.encode())
+        elif "\nkind: Release" in content:
+            load_release("release.yaml", content.encode())
         elif "\nkind:" in content:
             assert found(content) == [], content
         else:

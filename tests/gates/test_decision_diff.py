@@ -123,7 +123,13 @@ def test_a_mode_only_in_maestro_yaml_is_a_change(tmp_path: Path) -> None:
     repo = repository(tmp_path / "r", {"maestro.yaml": SETTINGS + entry.replace("MODE", "shadow"), MODULE: plain})
     repo.write("maestro.yaml", SETTINGS + entry.replace("MODE", "enforce"))
     [pack] = diff(repo)["packs"]
-    assert pack["mode_changes"][0] == {"subject": "acme.replicas", "before": "shadow", "after": "enforce"}
+    assert pack["mode_changes"][0] == {
+        "subject": "acme.replicas",
+        "before": "shadow",
+        "after": "enforce",
+        "hardens_before": None,
+        "hardens_after": None,
+    }
     assert [(row["change"], row["detail"]) for row in pack["rows"]] == [("mode-flip", "shadow → enforce")]
     assert pack["before"]["digest"] == pack["after"]["digest"]
 

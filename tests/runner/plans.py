@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from runner.session import BreakGlass, Facts, Planned
 from tests.maestro.evidence import keys
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
-RUN = "run-1"
+RUN = f"run-{os.getpid()}"
+"""Of this process alone: what runs beside it with the same executions would be taken for its own."""
 DECISION = {
     "pack": "mc.placement",
     "mode": "enforce",

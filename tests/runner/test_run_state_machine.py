@@ -30,7 +30,7 @@ from runner.drivers.local_slots.proc import boot_id
 from runner.execution import Ending, Execution
 from runner.ledger_check import check_run
 from tests.maestro.evidence import keys
-from tests.runner.plans import NOW, facts, folder, planned
+from tests.runner.plans import NOW, RUN, facts, folder, planned
 
 
 class Killed(Exception):
@@ -74,11 +74,12 @@ class PlayedDriver(LocalDriver):
         journal.add({**header, "anchor_wall": work["anchor_wall"], "anchor_mono": work["anchor_mono"]})
         self.fuse.burn()
         journal.add({"kind": "horizon", "ids": [job[0] for job in work["jobs"]]})
-        for execution_id, task, _index, attempt, _published in work["jobs"]:
-            self._play(journal, execution_id, attempt, work["tasks"][task]["last_attempt"])
+        for execution_id, task, _index, attempt, published in work["jobs"]:
+            last = work["tasks"][task]["last_attempt"]
+            self._play(journal, execution_id, attempt, last, published)
             yield from self._fresh(waiting)
 
-    def _play(self, journal: Journal, execution_id: str, attempt: int, last: int) -> None:
+    def _play(self, journal: Journal, execution_id: str, attempt: int, last: int, published: int) -> None:
         for number in range(attempt, last + 1):
             self.fuse.burn()
             with self._log_path(execution_id, number).open("x") as log:
@@ -87,7 +88,7 @@ class PlayedDriver(LocalDriver):
             self.fuse.burn()
             at = time.monotonic_ns()
             start = {"kind": "start", "id": execution_id, "attempt": number, "claimed": at, "started": at}
-            journal.add({**start, "deadline": at, "pid": 0, "mark": 0, "born": 0})
+            journal.add({**start, "published": published, "deadline": at, "pid": 0, "mark": 0, "born": 0})
             self.fuse.burn()
             code = self.machine.exit_codes[execution_id].pop() if self.machine.exit_codes[execution_id] else 0
             final = code == 0 or number == last
@@ -134,7 +135,7 @@ class RunMachine(RuleBasedStateMachine):
     def plan(self, size: int, attempts: int, idempotent: bool, data: st.DataObject) -> None:
         self.attempts = attempts if idempotent else 1
         self.planned = planned(size=size, attempts=self.attempts, idempotent=idempotent)
-        self.executions = {execution.id: execution for execution in self.planned.executions("run-1")}
+        self.executions = {execution.id: execution for execution in self.planned.executions(RUN)}
         codes = st.lists(st.sampled_from([0, 0, 1, 9]), max_size=3)
         self.exit_codes = {id_: data.draw(codes) for id_ in self.executions}
         self.ended = {id_: [] for id_ in self.executions}
@@ -164,7 +165,7 @@ class RunMachine(RuleBasedStateMachine):
 
     @rule()
     def power_failure(self) -> None:
-        """The machine starts again; what was not on the disk for certain is gone: logs, and all but the horizon."""
+        """The machine starts again; what was not surely on the disk is gone: unsettled logs, all but the horizon."""
         if self.closed:
             return
         for journal in (folder(self.path).path / "journals").glob("*.0.jsonl"):
@@ -173,9 +174,11 @@ class RunMachine(RuleBasedStateMachine):
                 lines[0] = json.dumps(json.loads(lines[0]) | {"boot": "before"}).encode()
                 journal.write_bytes(b"\n".join(lines) + b"\n")
         known = {id_ for id_ in self.executions if id_ in folder(self.path).receipts()}
+        settled = b"".join(path.read_bytes() for path in (folder(self.path).path / "journals").glob("*.settled.jsonl"))
         if not known:  # with a receipt on the disk its log is too, as far as this model goes
             for log in (folder(self.path).path / "logs").glob("*"):
-                log.unlink()
+                if log.name.partition(".")[0].encode() not in settled:
+                    log.unlink()
 
     @invariant()
     def nothing_runs_more_often_than_it_may(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from maestro.cli import main
 from maestro.world import World
+from tests.gates.test_trusted_artifacts import OTHER_ROOT, ROOT, TRUST
 from tests.maestro.evidence import keys
 from tests.runner.governed_runs import listed
 from tests.support.tools import tool
@@ -141,7 +142,7 @@ def test_each_pack_is_read_for_the_embedded_engine(doctor: Doctor, tmp_path: Pat
     conftest(tmp_path, "1.22.2")
     governed(tmp_path, {})
     _, said, _ = doctor("--repo", "repo")
-    assert said["embedded"] == "regopy can read acme.pods"
+    assert "embedded" not in said, "nothing keeps regopy from it"
     rule = "deny contains input.a if {\n\tinput.b with input as {}\n}\n"
     governed(tmp_path, {"policy/packs/pods/more.rego": f"package acme.pods\n\nimport rego.v1\n\n{rule}"})
     code, said, text = doctor("--repo", "repo")
@@ -255,3 +256,22 @@ def test_a_stale_lock_is_told(doctor: Doctor, tmp_path: Path, path: str, text: s
     assert code == 0
     assert says in said["! parity"]
     assert "maestro policy parity --write" in output
+
+
+def test_a_trust_policy_is_looked_through(doctor: Doctor, tmp_path: Path) -> None:
+    trust = TRUST.replace("json, sha", "json, stale_after: 2026-01-01, sha").replace(
+        "    source:", "    loosen: {any_trigger: true}\n    source:"
+    )
+    governed(tmp_path, {"trust.yaml": trust, "trust/root.json": ROOT, ".github/CODEOWNERS": OWNERS})
+    _, said, text = doctor("--repo", "repo")
+    assert "trust.yaml is about api" in said["trust"]
+    assert "api (dist/api*.tar.gz) is loosened: loosen.any_trigger" in said["trust"]
+    assert "! trust       the root private is stale since 2026-01-01" in text
+    assert "maestro trust update private --root FILE" in text
+    assert "a pull request may change trust.yaml, trust/root.json" in said["! binds"]
+    governed(tmp_path, {"trust/root.json": OTHER_ROOT})
+    assert "is not the trusted root that trust.yaml means" in doctor("--repo", "repo")[1]["! trust"]
+    (tmp_path / "repo/trust/root.json").unlink()
+    assert "the root private is missing" in doctor("--repo", "repo")[1]["! trust"]
+    governed(tmp_path, {"trust.yaml": "kind: TrustPolicy\n"})
+    assert "nobody is believed: trust.yaml:1:1" in doctor("--repo", "repo")[1]["! trust"]

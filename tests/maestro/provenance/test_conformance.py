@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import sigstore
 
+from maestro.config import TrustedKey
 from maestro.errors import UsageError
 from maestro.evidence.trust import Trust, trust_of
 from maestro.provenance import trusted_root
 from maestro.provenance.authenticate import Believed
-from maestro.provenance.trust_policy import Artifact, Builder, Loosen, ManagedKey, TrustPolicy
+from maestro.provenance.trust_policy import Artifact, Builder, Loosen, TrustPolicy
 from maestro.provenance.verify import Evidence, Subject, verify
 from tests.support.tools import ROOT
 
@@ -50,9 +51,7 @@ def _answer(folder: Path) -> str | None:
     try:
         if (folder / "key.pub").is_file():
             pem = (folder / "key.pub").read_text("utf-8")
-            listed = ManagedKey(
-                id="key", public_key=pem, valid_from=dt.datetime(2020, 1, 1, tzinfo=dt.UTC), signs=("attestation",)
-            )
+            listed = TrustedKey(id="key", public_key=pem, valid_from=dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
             keys = trust_of([listed])
             builder = Builder(builder="other", key="key")
         root = trusted_root.load(

@@ -8,6 +8,7 @@ import datetime as dt
 import hmac
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_its_packs_are_those_of_the_revision_to_the_byte() -> None:
     away = let_in(SIGNED).packs.packs
     for one, other in zip(at_home, away, strict=True):
         assert (one.digest, one.modules, one.data, one.mode) == (other.digest, other.modules, other.data, other.mode)
-        assert one.program() == other.program()
+        assert one.program() == replace(other.program(), bundle_lock=None)
         assert other.bundle == "policy.tar.gz"
         assert other.location.path == f"policy.tar.gz/{one.location.path}"
         assert {rule.location.path for rule in other.rules} == {

@@ -165,7 +165,10 @@ def test_regopy_alone_judges_what_the_lock_names(tmp_path: Path) -> None:
     entry = Entry(program_digest(asked), True, "sha256:" + "0" * 64, 1, 1, 0, 1, 1)
     engine = choose("auto", path_of(tmp_path), lambda: Lock("1.22.2", regopy_version(), 1, {"t": entry}))
     assert engine.evaluate(asked, [{"a": 1}, {}]) == [Values(([1],)), Values(([],))]
-    [beyond] = engine.evaluate(asked, [{"a": "\u00e9"}])
+    deep: object = 1
+    for _ in range(300):
+        deep = [deep]
+    [beyond] = engine.evaluate(asked, [{"a": deep}])
     assert isinstance(beyond, Broken) and beyond.kind == "unsupported", "inputs beyond the proven class are refused"
     [other] = engine.evaluate(program("package t\ndeny := 1\n", "deny"), [{}])
     assert isinstance(other, Broken) and other.kind == "unsupported"

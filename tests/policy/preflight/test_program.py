@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,15 @@ def test_references_leave_calls_and_not() -> None:
     assert isinstance(found, Readable)
     text = found.modules["t.rego"].decode()
     assert 'mc__t1 := input["a"][0]\nnot startswith(mc__t1, "b")' in text
+
+
+def test_a_body_behind_a_constant_argument_is_a_function_of_the_others() -> None:
+    """With names of its own in it, every call of the function would pay for it (`benchmarks/parity.py`)."""
+    found = read(program('f("a", v) if v == input.b\nf(w, v) if v == w\nf("c", "d") := true\nx if f(input.a, 1)'))
+    assert isinstance(found, Readable)
+    text = found.modules["t.rego"].decode()
+    assert re.search(r'f\("a", (\w+)\) := true if \{\nmc__of_f_0\(\1\)\n\}\n\nmc__of_f_0\(\1\) := true if \{\n', text)
+    assert text.count("mc__of_") == 2
 
 
 @given(st.binary(max_size=80))

@@ -61,15 +61,15 @@ def first_run(ledger: Copy) -> Path:
 def test_what_holds_is_said_to_hold(ledger: Copy) -> None:
     code, said = ledger.verify()
     assert code == 0
-    assert "proven: nothing of the 1 segment in" in said
-    assert "1 segment came since" in said
-    assert "0 segments came since" in ledger.verify(kept="kept2")[1]
+    assert "proven: nothing of the 1 entry in" in said
+    assert "1 entry came since" in said
+    assert "0 entries came since" in ledger.verify(kept="kept2")[1]
 
 
 def test_without_a_checkpoint_completeness_is_not_proven(twice: Runs) -> None:
     said = twice.receipts("verify")
     assert said.code == 0
-    assert "not proven: that no run is missing at the end" in said.out
+    assert "not proven: that no run or record is missing at the end" in said.out
 
 
 def test_a_run_that_was_removed_as_a_whole_is_missing(ledger: Copy) -> None:

@@ -68,8 +68,20 @@ def record_of(store: Path, *, allowed: bool) -> Path:
     raise AssertionError("there is no such record")
 
 
+LOGGED = {"record-removed", "record-altered", "record-unlogged"}
+"""What the log objects to about what it lists, or does not."""
+
+
+def without_log(store: Path) -> Path:
+    """As a ledger was before its records were entered into a log: then git alone says what must be there."""
+    shutil.rmtree(store / "log")
+    return store
+
+
 def scrubbed(text: str) -> str:
     """Ids that differ from run to run replaced."""
+    text = re.sub(r"maestro-ledger-[0-9a-f]{16}", "LOG", text)
+    text = re.sub(r"root \S{43}=", "root ROOT", text)
     text = re.sub(r"\d{8}-\d{6}-[0-9a-f]{8}", "RUN", text)
     return re.sub(r"\b[0-9a-f]{12}-[0-9a-f]{12}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{12}\b", "HEX", text)
 
@@ -307,19 +319,23 @@ DEEDS: dict[str, tuple[Deed, set[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("deed", "expected"), DEEDS.values(), ids=DEEDS)
-def test_what_is_done_to_a_ledger_is_found(full: Ledger, store: Path, deed: Deed, expected: set[str]) -> None:
+@pytest.mark.parametrize("name", DEEDS)
+def test_what_is_done_to_a_ledger_is_found(full: Ledger, store: Path, name: str) -> None:
+    deed, expected = DEEDS[name]
     deed(store)
     found = full.kinds(store=store)
-    if "run-unreadable" in expected:
-        assert found
-        assert found <= expected
-    else:
-        assert found == expected
+    entered = name.startswith(("verdict", "records", "unchecked", "segment")) and not name.endswith("-twice")
+    assert bool(found & LOGGED) == entered, "what was entered into the log cannot be touched unseen, and nothing else"
+    for one in (found - LOGGED, full.kinds(store=without_log(store))):
+        if "run-unreadable" in expected:
+            assert one
+            assert one <= expected
+        else:
+            assert one == expected
 
 
-def test_a_run_that_is_removed_whole_leaves_no_trace_and_that_is_said(full: Ledger, store: Path) -> None:
-    shutil.rmtree(store / "runs")
+def test_a_run_that_is_removed_whole_leaves_no_trace_without_a_log_and_that_is_said(full: Ledger, store: Path) -> None:
+    shutil.rmtree(without_log(store) / "runs")
     said = full.found(store=store)
     assert (said["holds"], said["executions"]) == (True, 0)
     assert said["complete"] == {"proven": False, "said": said["complete"]["said"]}
@@ -337,10 +353,12 @@ def test_an_unchecked_merge_that_nobody_answers_for_is_found_with_and_without_it
 def test_a_verdict_that_somebody_with_the_key_whitewashes_needs_a_log_to_be_seen(full: Ledger, store: Path) -> None:
     """Whoever has the key can sign anything: said openly, in docs/threat-model.md too."""
     resigned(record_of(store, allowed=False), store, allowed=True)
-    assert full.kinds(store=store) == set()
+    assert full.kinds(store=store) == {"record-removed", "record-unlogged"}
+    assert full.kinds(store=without_log(store)) == set()
 
 
 def test_decisions_are_held_against_the_packs_in_git(full: Ledger, store: Path) -> None:
+    without_log(store)
     for changes in ({"pack_digest": "sha256:" + "0" * 64}, {"pack": "mc.elsewhere"}):
         path = record_of(store, allowed=True)
         record = read(path.read_bytes(), trust_of([keys.row()]), name=path.relative_to(store).as_posix())
@@ -354,6 +372,7 @@ def test_decisions_are_held_against_the_packs_in_git(full: Ledger, store: Path) 
 
 def test_a_record_in_parts_needs_all_of_them(full: Ledger, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("policy.merge_record._PART_BYTES", 10)
+    without_log(store)
     trust = trust_of([keys.row()])
     paths = [(path, path.relative_to(store).as_posix()) for path in files(store, KIND_OF_FILE["verdict"])]
     path, record = max(
@@ -401,7 +420,7 @@ def test_findings_that_blocked_are_not_settled_by_judging_again(tmp_path: Path) 
     path = record_of(resigned_copy, allowed=False)
     again = resigned(path, resigned_copy, allowed=True, made_at=NOW + dt.timedelta(hours=1))
     shutil.copy(again, ledger.ledger / again.relative_to(resigned_copy))
-    assert ledger.kinds() == {"unchecked-merge"}
+    assert ledger.kinds() == {"unchecked-merge", "record-unlogged"}
 
 
 def test_a_branch_that_was_rewritten_no_longer_bears_its_records_out(tmp_path: Path) -> None:
@@ -452,7 +471,7 @@ def test_a_key_that_was_revoked_takes_its_records_along(tmp_path: Path) -> None:
     config = (ledger.repo.path / "maestro.yaml").read_text()
     lines = config.rstrip("\n") + "\n    revoked_at: 2026-11-24\n"
     ledger.merge({"maestro.yaml": lines}, record=False)
-    assert ledger.kinds() == {"record-not-believed", "record-missing"}
+    assert ledger.kinds() == {"record-not-believed", "record-missing", "log-not-believed"}
 
 
 def test_the_past_is_read_whatever_version_it_was_written_for(tmp_path: Path) -> None:
@@ -504,6 +523,61 @@ def test_check_and_execution_disagree_and_the_audit_says_in_what(tmp_path: Path)
     text = ledger.audit().out
     assert "disagreements  1 of 1 comparison (100.0%)" in text
     assert "the clock was set back between them" in text
+
+
+def attested(ledger: Ledger, name: str, before: str, after: str, **environ: str) -> str:
+    """The verdict that a pull request's job attested, in a file beside the repository."""
+    words = ("check", "--attest", f"../{name}", "--quiet", "--target", before, "--head", after)
+    maestro(ledger.repo, *words, environ={**ledger.environ, **environ})
+    return str(ledger.folder / name)
+
+
+def test_the_verdict_of_a_pull_request_is_compared_with_the_merge_and_the_execution(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.merge({"manifests/c.yaml": manifest("c", "true")})
+    assert ledger.run("c").code == 0
+    good = attested(ledger, "good", "HEAD~1", "HEAD")
+    blind = attested(ledger, "blind", "HEAD~1", "HEAD", PATH="/usr/bin:/bin")  # it had no engine, and so no answer
+    said = ledger.found("--verdict", good)["verdicts"]
+    assert said["compared"] == [
+        {"earlier": "check", "later": "execution", "count": 1},
+        {"earlier": "check", "later": "merge", "count": 1},
+        {"earlier": "merge", "later": "execution", "count": 1},
+    ]
+    assert said["found"] == []
+    if json.loads(bundle.parse(Path(blind).read_bytes()).payload)["predicate"]["allowed"] is False:
+        said = ledger.found("--verdict", good, blind)["verdicts"]
+        assert {(one["earlier"]["allowed"], one["later"]["allowed"]) for one in said["found"]} == {(False, True)}
+        assert "2 of 5 comparisons disagree (40.0%)" in ledger.audit("--verdict", good, blind).out
+    ledger.repo.commit({"manifests/x.yaml": manifest("x", "true")})
+    never = attested(ledger, "never", "HEAD~1", "HEAD")
+    ledger.repo.git("reset", "-q", "--hard", "HEAD~1")
+    assert ledger.found("--verdict", never)["verdicts"]["unmatched"] == 1
+    assert "1 tree never merged" in ledger.audit("--verdict", never).out
+
+
+def test_only_a_verdict_that_is_believed_is_compared(full: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "forged").write_text("{}")
+    for name, code, says in (("forged", 10, "the verdict is not believed"), ("gone", 2, "the verdict cannot be read")):
+        answer = full.audit("--verdict", str(tmp_path / name))
+        assert (answer.code, says in answer.err, answer.out) == (code, True, ""), answer.err
+
+
+def test_metrics_count_decisions_and_disagreements(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.merge({"manifests/c.yaml": manifest("c", "true")})
+    ledger.repo.commit(drained())
+    assert ledger.run("c").code == 10
+    file = tmp_path / "audit.prom"
+    ledger.audit("--metrics", str(file), "--verdict", attested(ledger, "good", "HEAD~2", "HEAD~1"))
+    lines = file.read_text().splitlines()
+    assert 'mc_policy_disagreements_total{pack="mc.placement"} 1.0' in lines
+    assert 'mc_policy_disagreements_total{pack="(verdict)"} 0.0' in lines
+    assert 'mc_policy_decisions_total{mode="enforce",outcome="allow",pack="mc.placement"} 1.0' in lines
+    assert 'mc_policy_decisions_total{mode="enforce",outcome="deny",pack="mc.placement"} 1.0' in lines
+    assert not any("mc_policy_sim_ms" in line for line in lines), "nothing was timed"
+    (one,) = ledger.found()["disagreements"]["found"]
+    assert one["owner"] == "@acme/data", "the record of the merge knows"
 
 
 # Any edit at all
@@ -560,7 +634,8 @@ def test_the_same_signature_in_another_writing_means_the_same(full: Ledger, stor
     r, s = decode_dss_signature(base64.b64decode(signature["sig"]))
     signature["sig"] = base64.b64encode(encode_dss_signature(r, order - s)).decode()
     path.write_text(json.dumps(value, indent=3))
-    assert full.found(store=store)["findings"] == []
+    assert full.kinds(store=store) == {"record-altered"}, "seen, though it says the same"
+    assert full.kinds(store=without_log(store)) == set()
     copied(path, f"{path.name[:12]}-{'0' * 12}{SUFFIX}")
     assert full.kinds(store=store) == ANY
 

@@ -46,7 +46,7 @@ def test_json_says_the_same(tmp_path: Path) -> None:
     report = json.loads(runs.receipts("verify", "--format", "json").out)
     assert report["holds"] is True
     assert report["runs"][0]["outcomes"] == {"succeeded": 4}
-    assert "no run is missing at the end" in report["not_proven"]
+    assert "no run or record is missing at the end" in report["not_proven"]
     (run_id,) = runs.run_ids()
     shown = json.loads(runs.receipts("show", run_id).out)
     execution = next(iter(shown["executions"]))

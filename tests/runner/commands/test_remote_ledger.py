@@ -60,7 +60,7 @@ def test_a_run_is_kept_and_verified_elsewhere(address: str, tmp_path: Path) -> N
     said = runs.receipts("verify", "--checkpoint", str(kept))
     assert said.code == 0, said.out + said.err
     assert "5 receipts of 2 runs believed" in said.out
-    assert "proven: nothing of the 1 segment in" in said.out
+    assert "proven: nothing of the 1 entry in" in said.out
     assert runs.receipts("verify", "--run", first).out.count("HOLDS") == 2
     assert "4 succeeded" in runs.receipts("list").out
     assert runs.receipts("export", str(tmp_path / "out")).code == 0

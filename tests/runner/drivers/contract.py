@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -15,7 +16,8 @@ from policy.placement import Placement
 from runner.drivers.driver import Driver
 from runner.execution import Ending, Execution, Task, executions_of
 
-RUN = "run-1"
+RUN = f"run-{os.getpid()}"
+"""Of this process alone: what runs beside it with the same executions would be taken for its own."""
 
 
 def python(code: str) -> tuple[str, ...]:

@@ -1,0 +1,92 @@
+"""Whether an image is proven: the registry asked once what the name means, the trust policy asked about that."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from maestro.oci.attestations import attestations
+from maestro.oci.manifests import Manifest
+from maestro.oci.reference import Reference
+from maestro.oci.registry import Registry, require_manifest
+from maestro.provenance.authenticate import Believed
+from maestro.provenance.reasons import NotProven
+from maestro.provenance.trust_policy import Artifact, TrustPolicy
+from maestro.provenance.verify import Evidence, Subject, Verification, verify
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedImage:
+    """One image. ``pinned``: its name by digest, what was judged; None where the registry's answer was of no use.
+
+    ``verifications``: of the manifest itself, or one for each platform, or both, as trust.yaml asks.
+    """
+
+    image: Reference
+    pinned: Reference | None
+    verifications: tuple[Verification, ...]
+
+    @property
+    def proven(self) -> bool:
+        """Whether it may be used, by its digest."""
+        return self.pinned is not None and all(one.proven for one in self.verifications)
+
+
+def verify_image(
+    image: Reference, registry: Registry, policy: TrustPolicy, believed: Believed, now: dt.datetime
+) -> VerifiedImage:
+    """The verdict on ``image``. A tag is looked up once; from then on only digests are asked for.
+
+    Raises:
+        SelectionError: the registry has no such image.
+        ToolFailure: the registry cannot be asked.
+    """
+    try:
+        given = f"sha256:{image.sha256}" if image.sha256 is not None else image.tag or ""
+        manifest = require_manifest(registry.manifest(given, image.sha256), image)
+    except NotProven as error:
+        subject = Subject(image.name, image.sha256 or "", str(image))
+        return VerifiedImage(image, None, (Verification(subject, (), error),))
+    pinned = Reference(image.registry, image.repository, None, manifest.sha256)
+    whole, each = _split(policy, manifest, image.name)
+    found: list[Verification] = []
+    if whole.artifacts or not each.artifacts:
+        subject = Subject(image.name, manifest.sha256, _label(image))
+        found += verify([subject], attestations(registry, subject.sha256, believed.keys), whole, believed, now)
+    if each.artifacts:
+        for subject, problem in _platforms(image, manifest):
+            evidence = (
+                attestations(registry, subject.sha256, believed.keys)
+                if problem is None
+                else [Evidence("the index", b"", problem)]
+            )
+            found += verify([subject], evidence, each, believed, now)
+    return VerifiedImage(image, pinned, tuple(found))
+
+
+def _label(image: Reference) -> str:
+    return image.name if image.tag is None else str(image)
+
+
+def _split(policy: TrustPolicy, manifest: Manifest, name: str) -> tuple[TrustPolicy, TrustPolicy]:
+    """The policy for the manifest that was named, and the one for each platform's in it."""
+    entries = policy.artifacts_of(name)
+    each = tuple(one for one in entries if manifest.is_index and one.of_an_index == "platforms")
+    rest: tuple[Artifact, ...] = tuple(one for one in entries if one not in each) if entries else policy.artifacts
+    return policy.model_copy(update={"artifacts": rest}), policy.model_copy(update={"artifacts": each})
+
+
+def _platforms(image: Reference, index: Manifest) -> list[tuple[Subject, NotProven | None]]:
+    """What an index lists, without the attestations that BuildKit puts beside (they run nowhere: unknown/unknown)."""
+    children = [one for one in index.children if one.platform != "unknown/unknown"]
+    found: list[tuple[Subject, NotProven | None]] = []
+    for child in children:
+        subject = Subject(image.name, child.sha256, f"{_label(image)} ({child.platform or 'no platform'})")
+        problem = None
+        if child.platform is None:
+            problem = NotProven("verify/image-platforms", f"the index does not say what sha256:{child.sha256} is for")
+        found.append((subject, problem))
+    if not found:
+        problem = NotProven("verify/image-platforms", "the index lists no platform")
+        found = [(Subject(image.name, index.sha256, _label(image)), problem)]
+    return found

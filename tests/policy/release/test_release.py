@@ -1,0 +1,166 @@
+"""A release as its publisher, as an attacker and as an auditor sees it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.maestro.chain import chains
+from tests.maestro.provenance.refusals import RUN, attested
+from tests.policy.release import releases
+from tests.policy.release.releases import maestro
+from tests.support.tools import tool
+
+pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # in-toto recording
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    return releases.make(tmp_path / "repo")
+
+
+def test_all_of_it_side_by_side(repo: Path) -> None:
+    code, out, err = maestro(repo, "verify", "release")
+    assert (code, err) == (0, ""), out + err
+    verdict = "allows the tree aaaaaaaaaaaa under the policy of bbbbbbbbbbbb"
+    assert out.splitlines() == [
+        "✔ artifact       dist/api.tar.gz: github-artifact-attestations (level 3)",
+        "✔ policy bundle  dist/policy.tar.gz: policy revision 42, signed by release",
+        "✔ chain          layout: checkout → build → verify",
+        f"✔ verdict        verdict.sigstore.json: {verdict}",
+        "api 1.2.0 may be released: 4 of 4 parts hold",
+    ]
+
+
+def _tamper(path: str) -> Callable[[Path], object]:
+    return lambda repo: (repo / path).write_bytes((repo / path).read_bytes() + b"x")
+
+
+def _drop(text: str) -> Callable[[Path], object]:
+    def change(repo: Path) -> None:
+        kept = (repo / "release.yaml").read_text().replace(text, "")
+        (repo / "release.yaml").write_text(kept)
+
+    return change
+
+
+def _milder(repo: Path) -> None:
+    (repo / "maestro.yaml").write_text("apiVersion: maestro-conductor/v1\n")
+    (repo / "trust.yaml").write_text((repo / "trust.yaml").read_text().replace("acme/api,", "acme/evil,"))
+    _evil(repo)
+
+
+def _evil(repo: Path) -> None:
+    from dataclasses import replace
+
+    (repo / "api.sigstore.json").write_bytes(attested(replace(RUN, repository="acme/api-evil")).data)
+
+
+def _other_owner(repo: Path) -> None:
+    (repo / "layout").write_bytes(chains.signed(chains.layout(), "build"))
+
+
+CASES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
+    "an artifact is altered": (_tamper("dist/api.tar.gz"), {"verify/subject-mismatch", "chain/product"}),
+    "it comes from elsewhere": (_evil, {"verify/repository"}),
+    "the working tree's policy is milder": (_milder, {"verify/repository"}),
+    "a bundle is altered": (_tamper("dist/policy.tar.gz"), {"bundle/archive-trailing", "chain/product"}),
+    "a bundle is gone": (lambda repo: (repo / "dist/policy.tar.gz").unlink(), {"release/unreadable"}),
+    "the chain is left out": (_drop("chain: {layout: layout, links: links}\n"), {"release/part-missing"}),
+    "the layout is somebody else's": (_other_owner, {"chain/layout-signature"}),
+    "the verdict is altered": (_tamper("verdict.sigstore.json"), {"release/verdict"}),
+    "an attestation is gone": (lambda repo: (repo / "api.sigstore.json").unlink(), {"release/unreadable"}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_does_not_hold_stops_the_release(repo: Path, case: str) -> None:
+    change, codes = CASES[case]
+    change(repo)
+    code, out, err = maestro(repo, "verify", "release", "--format", "json")
+    assert code == 10, out + err
+    said = json.loads(out)
+    assert not said["holds"]
+    assert {part["reason"] for part in said["parts"]} - {None} == codes, out
+    assert maestro(repo, "evidence", "pack", "-o", "pack", "--key", "key.pem")[0] == 10
+    assert not (repo / "pack").exists()
+
+
+def test_a_release_of_nothing_is_none(repo: Path) -> None:
+    (repo / "release.yaml").write_text("apiVersion: maestro-conductor/v1\nkind: Release\nname: a\nversion: '1'\n")
+    code, out, _ = maestro(repo, "verify", "release")
+    assert code == 10
+    assert "a 1 MAY NOT be released: 0 of 2 parts hold" in out
+
+
+def test_bad_documents_are_explained(repo: Path) -> None:
+    (repo / "release.yaml").write_text(releases.RELEASE + "images: [ghcr.io/acme/api]\n")
+    code, _, err = maestro(repo, "verify", "release")
+    assert code == 2
+    assert "release.yaml:11:1" in err
+
+
+COSIGN = ("--key", "packer.pub", "--insecure-ignore-tlog", "--type", "https://slsa.dev/verification_summary/v1")
+
+
+def cosign(repo: Path, summary: str) -> int:
+    argv = [tool("cosign"), "verify-blob-attestation", *COSIGN, "--bundle", summary, "dist/api.tar.gz"]
+    return subprocess.run(argv, cwd=repo, capture_output=True, timeout=60, check=False).returncode
+
+
+def summary(repo: Path, resource: str, *more: str) -> tuple[int, str, str]:
+    argv = ("verify", "summary", "dist/api.tar.gz", "--summary", "vsa", "--resource", resource, "--key", "packer.pub")
+    return maestro(repo, *argv, *more)
+
+
+def test_a_summary_goes_out_and_cosign_accepts_it(repo: Path) -> None:
+    assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 0
+    assert cosign(repo, "vsa") == 0
+    code, out, _ = summary(repo, "pkg:generic/api@1.2.0")
+    assert (code, out) == (0, "✔ dist/api.tar.gz was verified at 2026-11-25T12:00:00Z: SLSA_BUILD_LEVEL_3\n")
+    assert summary(repo, "pkg:generic/api@1.2.1")[0] == 10
+
+
+def test_a_summary_of_a_file(repo: Path) -> None:
+    argv = ("verify", "blob", "dist/api.tar.gz", "--bundle", "api.sigstore.json", "--attest", "vsa", "--key", "key.pem")
+    assert maestro(repo, *argv)[0] == 0
+    assert cosign(repo, "vsa") == 0
+
+
+def test_a_failed_summary_is_no_pass(repo: Path) -> None:
+    _evil(repo)
+    assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 10
+    assert cosign(repo, "vsa") == 0, "cosign sees a signature, not a verdict"
+    code, _, err = summary(repo, "pkg:generic/api@1.2.0", "--level", "0")
+    assert code == 10
+    assert "does not say PASSED but 'FAILED'" in err
+
+
+def test_an_auditor_follows_the_pack_without_us(repo: Path) -> None:
+    code, out, err = maestro(repo, "evidence", "pack", "-o", "pack", "--key", "key.pem")
+    assert code == 0, out + err
+    readme = (repo / "pack/README.md").read_text()
+    commands = [line for block in re.findall(r"^```sh\n(.*?)^```", readme, re.M | re.S) for line in block.splitlines()]
+    assert {word for line in commands for word in re.findall(r"^\w+", line)} == {
+        "sha256sum", "cosign", "opa", "openssl", "grep",
+    }  # fmt: skip
+    environ = {"PATH": f"{Path(tool('cosign')).parent}:/usr/bin:/bin", "HOME": str(repo.parent)}
+
+    def follow(line: str) -> int:
+        done = subprocess.run(
+            ["sh", "-c", line], cwd=repo / "pack", env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+        return done.returncode
+
+    failed = [line for line in commands if follow(line) != 0]
+    assert failed == []
+    assert len(commands) >= 12
+    (repo / "pack/artifacts/dist/api.tar.gz").write_bytes(b"another")
+    failed = [line for line in commands if "artifacts/dist/api.tar.gz" in line or line.startswith("sha256sum")]
+    assert len(failed) == 4
+    assert all(follow(line) != 0 for line in failed)
