@@ -128,7 +128,7 @@ def test_whoever_waits_and_its_ancestors_live() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
 
 
-@pytest.mark.parametrize("pid", [1, 0, -1, os.getpid()])
+@pytest.mark.parametrize("pid", [1, 0, -1, os.getpid()], ids=["init", "group", "all", "self"])
 def test_some_are_never_killed_whoever_asks(pid: int) -> None:
     assert not kill_that(pid, lambda _pid: True)
 
