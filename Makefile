@@ -53,7 +53,9 @@ lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 
 .PHONY: bench
 bench: $(STAMP)  ## the ratios of benchmarks/README.md
-	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
+	missed=; for file in benchmarks/[a-z]*.py; do name=$$(basename "$$file" .py); echo "== $$name"; \
+	  $(BIN)/python -m "benchmarks.$$name" || missed="$$missed $$name"; done; \
+	test -z "$$missed" || { echo "goals missed:$$missed"; exit 1; }
 
 # pip-compile writes comments with paths of the machine, hence no header; it reads no index address from here.
 COMPILE := $(BIN)/pip-compile --quiet --no-header --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
