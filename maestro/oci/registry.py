@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -37,7 +38,7 @@ class Registry:
         self._name = image.repository
         self._registry = image.registry
         self._transport = transport
-        self._credentials = credentials
+        self._credentials = cache(credentials)
         self._authorization: str | None = None
         host = _HUB_HOST if image.registry == HUB else image.registry
         self._home = f"{transport.scheme(image.registry)}://{host}"
