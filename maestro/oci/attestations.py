@@ -13,7 +13,7 @@ from maestro.errors import MaestroError, ToolFailure
 from maestro.evidence.trust import Trust
 from maestro.oci.legacy import ENVELOPE, bundle_of
 from maestro.oci.manifests import Descriptor, Manifest
-from maestro.oci.registry import Registry
+from maestro.oci.registry import UNTOLD, Registry
 from maestro.provenance.reasons import NotProven
 from maestro.provenance.verify import Evidence
 
@@ -65,7 +65,7 @@ def _bundles(registry: Registry, sha256: str) -> Iterator[Evidence]:
         fallback = registry.manifest(f"sha256-{sha256}")
         if fallback is not None and not fallback.is_index:
             raise NotProven("verify/image-listing", "the tag that stands in for the list of referrers is no index")
-        listed = [one for one in fallback.children if one.artifact_type == BUNDLE] if fallback is not None else []
+        listed = [one for one in fallback.children if one.artifact_type in (BUNDLE, *UNTOLD)] if fallback else []
     for descriptor in _limited(list({one.sha256: one for one in listed}.values())):
         name = f"referrer sha256:{descriptor.sha256[:12]}"
         yield from _guarded(name, _in_referrer(registry, descriptor, sha256, name))
@@ -75,6 +75,8 @@ def _in_referrer(registry: Registry, descriptor: Descriptor, subject: str, name:
     manifest = registry.manifest(f"sha256:{descriptor.sha256}", descriptor.sha256)
     if manifest is None:
         raise NotProven("verify/image-attestation", "it is listed, and is not there")
+    if descriptor.artifact_type != BUNDLE and manifest.artifact_type != BUNDLE:
+        return
     if manifest.subject != subject:
         said = f"sha256:{manifest.subject}" if manifest.subject is not None else "nothing"
         raise NotProven("verify/image-subject", f"it was attached to {said}, not to sha256:{subject}")

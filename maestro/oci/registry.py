@@ -22,6 +22,8 @@ from maestro.provenance.reasons import NotProven
 
 LARGEST_MANIFEST = 4 << 20
 LARGEST_ATTESTATION = 16 << 20
+UNTOLD: Final = (None, "application/vnd.oci.empty.v1+json")
+"""What registries call a referrer whose type they do not read in its manifest, but in its (empty) configuration."""
 _LARGEST_TOKEN = 64 << 10
 _MOST_PAGES = 20
 _HUB_HOST: Final = "registry-1.docker.io"
@@ -80,7 +82,7 @@ class Registry:
         return answer.body
 
     def referrers(self, sha256: str, artifact_type: str) -> list[Descriptor] | None:
-        """What says ``subject: sha256:…``, of one type; None where the registry does not know referrers.
+        """What says ``subject: sha256:…``, of one type or none told; None where the registry does not know referrers.
 
         Raises:
             NotProven: the listing is malformed or has no end.
@@ -96,7 +98,7 @@ class Registry:
             page = parse_manifest(answer.body, answer.header("content-type"), "")
             if page.media_type != INDEX:
                 raise NotProven("verify/image-listing", f"the list of referrers is a {page.media_type!r:.80}")
-            found += [one for one in page.children if one.artifact_type == artifact_type]
+            found += [one for one in page.children if one.artifact_type in (artifact_type, *UNTOLD)]
         return found
 
     def _pages(self, path: str) -> Iterator[Answer | None]:

@@ -265,6 +265,17 @@ def test_a_registry_that_does_not_filter(case: Case) -> None:
     assert len(found.entries[0].judged) == 1
 
 
+def test_a_registry_that_does_not_tell_types(case: Case) -> None:
+    """go-containerregistry's calls every referrer after its configuration, which is the empty one."""
+    sbom = descriptor(b"{}", "application/vnd.oci.empty.v1+json")
+    case.server.attach(b"", case.image, artifactType="application/spdx+json", config=sbom)
+    untold = [one | {"artifactType": sbom["mediaType"]} for one in case.server.referrers(case.image)]
+    case.server.lie = when("/referrers/", listing(untold))
+    [found] = case.verify().verifications
+    assert found.proven
+    assert len(found.entries[0].judged) == 1
+
+
 def test_without_referrers_the_tag_stands_in(case: Case) -> None:
     listed = case.server.referrers(case.image)
     case.server.put({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}, f"sha256-{case.image}")
