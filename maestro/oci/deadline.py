@@ -10,15 +10,12 @@ import socket
 import ssl
 import time
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 _SHORTEST = 0.001
 """In seconds; 0 would mean not to wait at all, which is another error."""
@@ -37,12 +34,12 @@ def pools_until(until: float, silence: float) -> dict[str, type[HTTPConnectionPo
 
     # http.client reads through `recv_into` alone, both the headers and the body.
     class Plain(socket.socket):
-        def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
+        def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # noqa: ANN401 - any buffer
             self.settimeout(left())
             return super().recv_into(buffer, nbytes, flags)
 
     class Tls(ssl.SSLSocket):
-        def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
+        def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:  # noqa: ANN401
             self.settimeout(left())
             return super().recv_into(buffer, nbytes, flags)
 
