@@ -37,6 +37,7 @@ class Grammar:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311
         self.counter = 0
+        self.within_m = False
 
     def one(self, *choices: Any) -> Any:
         return self.random.choice(choices)
@@ -189,7 +190,12 @@ class Grammar:
         return f"{{{self.one(*inner or _QUOTED)}: {head} | {body}}}"
 
     def statement(self, names: list[str], depth: int) -> str:
-        kind = self.random.randrange(19)
+        kind = self.random.randrange(21)
+        if kind == 19 and names:
+            return self.typed(names)
+        if kind == 20 and names:
+            reference = f"{self.reference(names, wild=False)}[{self.one(*names)}]"
+            return f"{reference} {self.one('==', '!=', 'in', '<', '=')} {self.comprehension(names)}"
         if kind == 16:
             path, value = self.fresh(), self.fresh()
             text = f"walk({self.reference(names, wild=False)}, [{path}, {value}])"
@@ -249,6 +255,39 @@ class Grammar:
             return text
         return self.reference(names)
 
+    def typed(self, names: list[str]) -> str:
+        """What says of a name which type it has: of a function's argument nothing else does."""
+        name, other = self.one(*names), self.one(*names)
+        return str(
+            self.one(
+                f"{name} + 1 == 2",
+                f"lower({name}) == {other}",
+                f'concat(",", {name}) == {other}',
+                f"{name} == {self.constant()}",
+                f"{name} == {other}",
+                f"{name} in [{self.constant()}, {other}]",
+                f"{{{name}, {other}}} == {{{self.constant()}, {other}}}",
+                f"object.keys({name}) == {{{other}}}",
+                f"[{name}, {other}] = {self.term(names, 1)}",
+                f"f({name}) == {other}",
+                *([] if self.within_m else [f"m({name}, {other})", f"not m({name}, {other})"]),
+                f"{self.one('[1, 2]', '{1: 2}', 'input')}[{name}] == {other}",
+                f"{name}[0] == {other}",
+                f"{name}.a == {other}",
+                f"count([1 | lower({name}) == {other}]) > 0",
+            )
+        )
+
+    def typed_function(self) -> Iterator[str]:
+        """Bodies of ``m`` that say what its arguments are."""
+        self.within_m = True
+        for arguments in ("x, y", self.one("x, y", '"a", y', "x, 1"))[: self.random.randrange(1, 3)]:
+            held = [name for name in ("x", "y") if name in arguments]
+            count = self.random.randrange(1, 4)
+            body = "; ".join(self.one(self.typed, lambda names: self.statement(names, 0))(held) for _ in range(count))
+            yield f"\nm({arguments}) := {self.term(held, 2)} if {{ {body} }}"
+        self.within_m = False
+
     def operand(self, names: list[str], depth: int) -> str:
         kind = self.random.randrange(5)
         if kind == 0:
@@ -286,6 +325,7 @@ class Grammar:
         yield f"\np(x) if {{ {self.body(['x'], some(1, 3))} }}"
         yield f'\nh("a", x) if {{ {self.body(["x"], some(1, 3))} }}'
         yield f"\nh(y, x) if {{ {self.body(['x', 'y'], some(1, 3))} }}"
+        yield from self.typed_function()
         names: list[str] = []
         if some(2):
             yield f"\ndefault value := {self.constant()}"
@@ -334,6 +374,7 @@ def single(grammar: Grammar) -> Program:
         grammar.one(f'h("a", x) if {{ {grammar.body(["x"], 1)} }}\n', 'h("a", x) if not p(x)\n'),
         'h("b", x) if x.a == input.a\n',
         "h(y, x) if y in x\n",
+        *(grammar.typed_function() if grammar.random.random() < 0.4 else ["m(x, y) if lower(x) == y.a\n"]),
     ]
     heads = [rule for rule in rules if rule.lstrip("\n").startswith(_HEADS)]
     heads.append(f"allow if {{ {grammar.one('', 'not ')}h({grammar.one(*_QUOTED)}, {grammar.term([], 1)}) }}")

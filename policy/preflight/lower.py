@@ -10,11 +10,12 @@ comprehension, iteration by
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from policy.preflight import types
+from policy.preflight.argument_types import Taken, Uses
 from policy.preflight.builtins import ALLOWED, ARITHMETIC, GUARDS, declared
 from policy.preflight.computed.table import COMPUTED
 from policy.preflight.parser import Refused
@@ -40,11 +41,11 @@ class Unsafe(Refused):
 
 @dataclass(frozen=True)
 class Global:
-    """Something with a name outside of the rule: its text for regopy and its type. ``function``: its arity."""
+    """Something with a name outside of the rule: its text for regopy and its type. ``takes``: of a function."""
 
     text: str
     type: Type
-    function: int | None = None
+    takes: Sequence[Taken] | None = None
     raises: bool = False
     iterates: bool = False
 
@@ -66,6 +67,8 @@ class Names:
     """The input's text: it stands deeper where a table of computed calls stands beside it."""
     total: set[str] = field(default_factory=set)
     """Texts of rules that are never undefined."""
+    uses: Uses = field(default_factory=Uses)
+    """Of the arguments of the function whose body this is."""
     counter: int = 0
 
     def fresh(self, hint: str = "t") -> str:
@@ -420,6 +423,7 @@ class Body:
         if left.kind != "array" or any(part.kind != "var" for part in left.parts):
             raise Refused(place, "a pattern before `:=`", "assign the whole, then take its parts")
         whole = self.name(right)
+        self.names.uses.note(whole.type, _array(len(left.parts)))
         names = []
         for at, part in enumerate(left.parts):
             of = self.part(whole.type, at, part)
@@ -437,6 +441,7 @@ class Body:
         return found
 
     def unify(self, left: Term, right: Term, *, place: tuple[int, int]) -> None:
+        self.beside_comprehension([left, right])
         if self.unbound(right) and not self.unbound(left):
             left, right = right, left
         if self.unbound(left):
@@ -463,6 +468,7 @@ class Body:
 
     def destructure(self, pattern: Term, other: Term, place: tuple[int, int]) -> None:
         whole = self.name(other)
+        self.names.uses.note(whole.type, _array(len(pattern.parts)))
         names, checks = [], []
         for at, part in enumerate(pattern.parts):
             of = self.part(whole.type, at, part)
@@ -478,6 +484,8 @@ class Body:
         self.lines += checks
 
     def comparable(self, one: Atom, other: Atom, place: tuple[int, int]) -> None:
+        self.names.uses.note(one.type, other.type)
+        self.names.uses.note(other.type, one.type)
         if not types.overlap(one.type, other.type):
             raise Refused(place, "these can never be equal: OPA refuses to compile it", "compare values of one type")
 
@@ -524,10 +532,12 @@ class Body:
         if term.kind == "set":
             if not atoms:
                 raise Refused(term.place, "an empty set in a form that is not understood")
-            return f"{{{', '.join(atom.text for atom in atoms)}}}", {
-                "type": "set",
-                "of": types.union([atom.type for atom in atoms]),
-            }
+            found = [atom.type for atom in atoms]
+            if typed := [of for of in found if not of.get("arguments")]:
+                # OPA leaves an argument without a type out of a set's type.
+                for of in found:
+                    self.names.uses.note(of, types.union(typed))
+            return f"{{{', '.join(atom.text for atom in atoms)}}}", {"type": "set", "of": types.union(found)}
         return self.object(term, atoms)
 
     def object(self, term: Term, atoms: list[Atom]) -> tuple[str, Type]:
@@ -620,6 +630,7 @@ class Body:
         if not self.unbound(key):
             atom = self.atom(key)
             inner = types.values(of)
+            self.names.uses.note(atom.type, types.keys(of))
             if inner is None or not types.overlap(atom.type, types.keys(of)):
                 raise Refused(key.place, "there is never anything under this key: OPA refuses to compile it")
             if types.only(of, "set") and not iterate:
@@ -642,17 +653,24 @@ class Body:
 
     def arity(self, term: Term) -> int:
         known = self.names.call(term)
-        if known is not None and known.function is not None:
-            return known.function
+        if known is not None and known.takes is not None:
+            return len(known.takes)
         declaration = declared().get(term.name)
         return len(declaration.get("args", [])) if declaration else len(term.parts)
 
     def call(self, term: Term) -> tuple[str, Type]:
+        self.beside_comprehension(term.parts)
         known = self.names.call(term)
         if known is not None:
-            if len(term.parts) != known.function:
-                raise Refused(term.place, f"{term.name} takes {known.function} arguments, not {len(term.parts)}")
+            takes = known.takes or ()
+            if len(term.parts) != len(takes):
+                raise Refused(term.place, f"{term.name} takes {len(takes)} arguments, not {len(term.parts)}")
             atoms = self.atoms(term.parts)
+            for atom, taken, part in zip(atoms, takes, term.parts, strict=True):
+                if taken.refuses(atom.type):
+                    raise Refused(part.place, f"{term.name} cannot take this: OPA refuses to compile it")
+                for of in taken.unions(part.place):
+                    self.names.uses.note(atom.type, of)
             text = f"{known.text}({', '.join(atom.text for atom in atoms)})"
             if known.iterates:
                 self.names.looping.add(text)
@@ -662,6 +680,22 @@ class Body:
         if term.name == "set" and not term.parts:
             return "set()", {"type": "set", "of": ANY}
         return self.builtin(term)
+
+    def beside_comprehension(self, sides: list[Term]) -> None:
+        """OPA says that ``v`` has no value in ``input[v] == [w | w == v]``: the reference is not taken out of the call,
+        and beside a comprehension with ``v`` it is ordered as if it gave ``v`` its value.
+
+        Raises:
+            Refused: so it is here.
+        """
+        within: set[str] = set()
+        for part in (inner for side in sides for inner in _direct(side) if inner.kind.endswith("comprehension")):
+            within |= {name for name in _every_name(part) if not self.names.is_global(name)}
+        for part in (inner for side in sides for inner in _direct(side) if inner.kind == "ref"):
+            for key in part.parts[1:]:
+                if shared := _every_name(key) & within:
+                    message = f"a reference by {min(shared)} beside a comprehension that uses it"
+                    raise Refused(part.place, f"{message}: OPA refuses to compile it", "give the comprehension a name")
 
     def builtin(self, term: Term) -> tuple[str, Type]:
         name = term.name
@@ -675,6 +709,7 @@ class Body:
             raise Refused(term.place, f"{name} takes {len(wanted)} arguments, not {len(term.parts)}")
         atoms = self.arguments(term)
         for atom, of, part in zip(atoms, wanted, term.parts, strict=True):
+            self.names.uses.note(atom.type, of)
             if not types.overlap(atom.type, of):
                 raise Refused(part.place, f"{name} cannot take this: OPA refuses to compile it")
         if name in ("equal", "neq"):
@@ -801,6 +836,10 @@ _COLLECTION: Type = {
 }
 
 
+def _array(length: int) -> Type:
+    return {"type": "array", "static": [ANY] * length}
+
+
 def scalar(term: Term) -> tuple[str, Type]:
     """A constant."""
     if term.kind == "null":
@@ -865,6 +904,30 @@ def _names(statement: Statement) -> set[str]:
             found.add(term.name)
         elif not term.kind.endswith("comprehension"):
             pending += term.parts
+    return found
+
+
+def _direct(term: Term) -> Iterator[Term]:
+    """A term, and what stands in it without a call or a comprehension around it."""
+    yield term
+    if term.kind in ("array", "set", "object", "ref"):
+        for part in term.parts:
+            yield from _direct(part)
+
+
+def _every_name(term: Term) -> set[str]:
+    """All variables in a term, bodies included."""
+    found = {term.name} if term.kind == "var" else set()
+    for part in term.parts:
+        found |= _every_name(part)
+    pending = list(term.body)
+    while pending:
+        statement = pending.pop()
+        terms = [*statement.some, *(part for part in statement.member or () if part is not None)]
+        terms += [statement.term] if statement.term is not None else []
+        for part in terms:
+            found |= _every_name(part)
+        pending += [*statement.body, *(inner for operand in statement.operands for inner in operand)]
     return found
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policy.engines.engine import Program
 from policy.preflight import types
+from policy.preflight.argument_types import Taken, Uses, assumptions
 from policy.preflight.helpers import module as helper_module
 from policy.preflight.lower import PREFIX, Atom, Body, Global, Names, scalar
 from policy.preflight.parser import KEYWORDS, Refused, parse
@@ -50,7 +51,8 @@ class Readable:
 
 @dataclass
 class _Group:
-    """All rules of one name. ``type``: of the value, of a set's or object's whole, of a function's result."""
+    """All rules of one name. ``type``: of the value, of a set's or object's whole, of a function's result; ``takes``:
+    of each argument, complete when ``type`` is there."""
 
     path: Path
     kind: str
@@ -59,6 +61,7 @@ class _Group:
     arity: int | None = None
     rules: list[tuple[str, Module, Rule]] = field(default_factory=list)
     type: Type | None = None
+    takes: list[Taken] | None = None
     open: bool = False
     raises: bool = False
     iterates: bool = False
@@ -265,9 +268,8 @@ class _Reader:
             group = self.groups.get(found[0][1:]) if found[0][0] == "data" else None
             if group is None or group.kind != "function":
                 raise Refused(term.place, f"{term.name} is no function")
-            return Global(
-                self.text(group, module), self.type_of(group, term.place), group.arity, group.raises, group.iterates
-            )
+            of = self.type_of(group, term.place)
+            return Global(self.text(group, module), of, group.takes, group.raises, group.iterates)
 
         names = Names(reference, call, is_global)
         names.helpers = self.counter.helpers
@@ -289,6 +291,7 @@ class _Reader:
         group.open = True
         file = self.file
         found: list[Type] = []
+        group.takes = None if group.arity is None else [Taken() for _ in range(group.arity)]
         for name, module, rule in group.rules:
             self.file = name
             text, of = self.rule(group, module, rule)
@@ -296,7 +299,7 @@ class _Reader:
             found.append(of)
         self.file = file
         group.open = False
-        group.type = _whole(group, found)
+        group.type = types.plain(_whole(group, found))
         return group.type
 
     def rule(self, group: _Group, module: Module, rule: Rule) -> tuple[str, Type]:
@@ -348,10 +351,13 @@ class _Writer:
             if len(names) != len(rule.arguments) or len(set(names)) != len(names):
                 raise Refused(rule.place, "the arguments of a default are names")
             head += f"({', '.join(self.names.fresh('v') for _ in names)})"
+            for taken in self.group.takes or ():
+                taken.add([])
         return f"default {head} := {text}", of
 
     def branch(self, rule: Rule, arguments: dict[str, Atom] | None) -> tuple[str, Type]:
         body = Body(self.names)
+        self.names.uses = Uses()
         head = ""
         if arguments is None:
             head = self.head(rule, body)
@@ -365,6 +371,7 @@ class _Writer:
             key = self.key(rule, body)
         atom = Atom("true", types.BOOLEAN, constant=True) if value is None else body.atom(value)
         body.finish(rule.place)
+        self.assume(rule, atom.type)
         lines = body.lines
         head += key
         of = atom.type
@@ -381,6 +388,28 @@ class _Writer:
             return self.apart(rule, body_text) or f"{head}{atom.text}{body_text}", of
         return f"{head}{atom.text}{body_text}", of
 
+    def assume(self, rule: Rule, result: Type) -> None:
+        """Whether a function's body is right whatever its arguments turn out to be, and gives the same then."""
+        if self.group.takes is None:
+            return
+        uses, tried = self.names.uses, []
+        while new := [assumed for assumed in assumptions(uses, rule.place) if assumed not in tried]:
+            for assumed in new:
+                tried.append(assumed)
+                names = replace(self.names, helpers=set(), raising=set(), looping=set())
+                body = Body(names)
+                for name, atom in self.arguments.items():
+                    declared = Atom(atom.text, assumed.get(name, atom.type))
+                    body.declare(Term("var", rule.place, name=name), declared, by_name=False)
+                body.run(rule.body)
+                of = types.BOOLEAN if rule.value is None else body.atom(rule.value).type
+                if types.plain(of) != types.plain(result):
+                    message = "a function that gives its argument back as what the body takes it for"
+                    raise Refused(rule.place, message, "compare it with what it is where the function is called")
+        for taken, argument in zip(self.group.takes, self.head_arguments, strict=True):
+            options = uses.found.get(argument.name, [])
+            taken.add([scalar(argument)[1]] if argument.kind != "var" else options)
+
     def apart(self, rule: Rule, body_text: str) -> str | None:
         """The body of ``f("a", x)`` as a function of ``x`` alone: regopy prepares the names of every body of ``f``
         before it looks at the arguments, which is most of the time where a function has many bodies."""
@@ -395,11 +424,12 @@ class _Writer:
         self.arguments: dict[str, Atom] = {}
         if rule.arguments is None:
             return self.group.name
+        self.head_arguments = rule.arguments
         texts = []
         for argument in rule.arguments:
             if argument.kind == "var":
                 name = self.names.fresh("v")
-                atom = Atom(name, ANY)
+                atom = Atom(name, {"type": "any", "arguments": [argument.name]})
                 body.declare(argument, atom, by_name=False)
                 self.arguments[argument.name] = atom
                 texts.append(name)

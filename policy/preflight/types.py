@@ -1,6 +1,7 @@
 """Static types as OPA's checker has them (v1/types, v1/ast/check.go), in the form of the capabilities file:
-``{"type": "array", "static": […], "dynamic": …}``. Only
-as wide as needed to refuse whatever OPA's checker might refuse.
+``{"type": "array", "static": […], "dynamic": …}``. Only as wide as needed to refuse whatever OPA's checker might
+refuse. ``arguments`` of an ``any`` are the names of the function's arguments that it is the type of, which OPA has not
+given one yet (``policy.preflight.argument_types``).
 """
 
 from __future__ import annotations
@@ -38,9 +39,45 @@ def union(types: list[Type]) -> Type:
     for one in types:
         inner = alternatives(one)
         if inner is None:
-            return ANY
+            names = {name for each in types for name in each.get("arguments", ())}
+            return {"type": "any", "arguments": sorted(names)} if names else ANY
         found += [member for member in inner if member not in found]
     return found[0] if len(found) == 1 else {"type": "any", "of": found}
+
+
+def plain(of: Type) -> Type:
+    """The same, without naming arguments."""
+    found: Type = {key: value for key, value in of.items() if key != "arguments"}
+    if isinstance(of.get("of"), list):
+        found["of"] = [plain(member) for member in of["of"]]
+    elif "of" in of:
+        found["of"] = plain(of["of"])
+    if of["type"] == "object":
+        found["static"] = [{"key": entry["key"], "value": plain(entry["value"])} for entry in of.get("static", [])]
+        if "dynamic" in of:
+            found["dynamic"] = {name: plain(inner) for name, inner in of["dynamic"].items()}
+    elif of["type"] == "array":
+        found["static"] = [plain(element) for element in of.get("static", [])]
+        if "dynamic" in of:
+            found["dynamic"] = plain(of["dynamic"])
+    return found
+
+
+def parts(one: Type, other: Type) -> list[tuple[Type, Type]]:
+    """What two arrays, sets or objects hold, side by side."""
+    if one["type"] == "set":
+        return [(one.get("of", ANY), other.get("of", ANY))]
+    if one["type"] == "array":
+        longest = max(len(one.get("static", [])), len(other.get("static", [])))
+        return [(_element(one, at), _element(other, at)) for at in range(longest + 1)]
+    if one["type"] == "object":
+        left = {entry["key"]: entry["value"] for entry in one.get("static", [])}
+        right = {entry["key"]: entry["value"] for entry in other.get("static", [])}
+        loose, free = (of.get("dynamic", {}) for of in (one, other))
+        found = [(left.get(key, loose.get("value", ANY)), right.get(key, free.get("value", ANY)))
+                 for key in left | right]  # fmt: skip
+        return [*found, *((loose[part], free[part]) for part in loose.keys() & free.keys())]
+    return []
 
 
 def kinds(of: Type) -> set[str] | None:

@@ -62,6 +62,45 @@ FOUND: dict[str, tuple[str, Any]] = {
     "a set and an array in one call": ("x := [object.subset(input.a, input.a), sort({1}), sort([1])]", {"a": [1]}),
     "text that regopy holds escaped": ('x := [count(input.a), input.a == "\\"é\\n"]', {"a": '"é\n'}),
     "a sum of no numbers": ("x := sum(input.a)", {"a": [None, 0]}),
+    "an argument that a builtin types, then a reference into it": (
+        "f(y) if { to_number(y) >= y.c }\nx if true",
+        {},
+    ),
+    "an argument that another function types": (
+        'f(y) := y + 1\ng(z) if { f(z) == 2; startswith(z, "a") }\nx if true',
+        {},
+    ),
+    "an argument of two types": ('f(y) if { y + 1 == 2; startswith(y, "a") }\nx if true', {}),
+    "an argument typed by what it is compared with": ('f(y) if { y == "a"; y + 1 == 2 }\nx if true', {}),
+    "what is derived from a typed argument": (
+        'f(y) if { concat(",", y) == "a"; z := y[0]; z + 1 == 2 }\nx if true',
+        {},
+    ),
+    "an argument within a set": ("f(y) if { {y, input[_]} in {0.5, y} }\nx if true", {}),
+    "an argument typed outside of a comprehension": (
+        'f(y) if { lower(y) == "a"; count([z | some z in y]) > 0 }\nx if true',
+        {},
+    ),
+    "an argument typed under not": ('f(y) if { not lower(y) == "a"; y + 1 == 2 }\nx if true', {}),
+    "an argument as a key": ('f(y) if { {"a": 1}[y] == 1; y + 1 == 2 }\nx if true', {}),
+    "an argument taken apart": ("f(y) if { [a, b] := y; a == b; y + 1 == 2 }\nx if true", {}),
+    "a result of a typed argument": (
+        'f(y) := y if y + 1 == 2\nx if { input.none; startswith(f(input.a), "a") }',
+        {"a": 1},
+    ),
+    "a constant in every head": ('f("a") := 1\nf("b") := 2\nx if { input.none; f(1) == 1 }', {}),
+    "a reference by what a comprehension beside it uses": (
+        "x if { some v; input[v]; input[v] == [w | some w in input.n; w != v] }",
+        {"n": [2]},
+    ),
+    "membership of a reference, beside such a comprehension": (
+        "x if { some v; input[v]; input[v] in [[w | some w in input.n; w != v]] }",
+        {"n": [2]},
+    ),
+    "a function's argument, beside such a comprehension": (
+        "f(a, b) if a == b\nx if { some v; input[v]; f(input[v], [w | some w in input.n; w != v]) }",
+        {"n": [2]},
+    ),
 }
 
 
