@@ -362,6 +362,121 @@ class Grammar:
         return Program({"t.rego": source.encode()}, {}, tuple(f"data.t.{name}" for name in wanted))
 
 
+class Typed:
+    """Draws packs that are right but for one type, seldom two. Their rule has no value: what there is to see is whether
+    OPA compiles it. ``names``: each with the type it is meant to have."""
+
+    TYPES = ("text", "number", "[text]", "[number]", "{text}", "{number}", "a: text", "a: number", "{}", "[]")
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)  # noqa: S311
+        self.counter = 0
+        self.known: dict[str, str] = {}
+        self.calls: dict[str, str] = {}
+
+    def one(self, *choices: str) -> str:
+        return self.random.choice(choices)
+
+    def fresh(self) -> str:
+        self.counter += 1
+        return f"v{self.counter}"
+
+    def term(self, of: str, names: dict[str, str], depth: int = 0) -> str:
+        """Something of a type, in general."""
+        if self.random.random() < 0.02:
+            of = self.one(*self.TYPES)
+        if self.random.random() < 0.03:
+            return "input.a"
+        ready = [name for name, has in (self.known | names).items() if has == of]
+        if ready and self.random.random() < 0.6:
+            return self.one(*ready)
+        within = of.strip("[]{}") or self.one("text", "number")
+        leaf = {"text": '"b"', "number": "3"}.get(within, "{}" if within else "[]")
+        inner = [self.term(within, names, depth + 1) for _ in range(2)] if depth < 3 else [leaf, leaf]
+        name = self.fresh()
+        source = self.term(self.one(f"[{within}]", f"{{{within}}}"), names, depth + 1) if depth < 3 else f"[{leaf}]"
+        array = self.term(f"[{within}]", names, depth + 1) if depth < 3 else f"[{leaf}]"
+        body = self.one(f"some {name} in {source}", f"{name} := {inner[0]}", f"{name} := {inner[0]}")
+        calls = [call.replace("@", one) for call, has in self.calls.items() for one in (inner[0],) if has == of]
+        if of == "text":
+            return self.one('"a"', '"b"', f"lower({inner[0]})", f'sprintf("%v", [{inner[1]}])', *calls)
+        if of == "number":
+            return self.one(
+                "1", "2", f"({inner[0]} + 1)" if not self.random.randrange(4) else "3", f"count({source})", *calls
+            )
+        if of == "[]":
+            return self.one("[]", f"[{inner[0]}]", *calls)
+        if of == "{}":
+            return self.one("set()", f"{{{inner[0]}}}", *calls)
+        if of.startswith("["):
+            return self.one(f"[{inner[0]}]", f"[{inner[0]}, {inner[1]}]", f"[{name} | {body}]",
+                            f"array.concat([{inner[0]}], {array})", f"[{inner[0]} | {body}]",
+                            *calls)  # fmt: skip
+        if of.startswith("{"):
+            return self.one(f"{{{inner[0]}}}", f"{{{inner[0]}, {inner[1]}}}", f"{{{name} | {body}}}",
+                            f"({{{inner[0]}}} | {{{inner[1]}}})", f"{{{inner[0]} | {body}}}",
+                            *calls)  # fmt: skip
+        if depth > 2:
+            return "{}"
+        value = self.term(of.removeprefix("a: "), names, depth + 1)
+        texts = self.term(self.one("[text]", "{text}"), names, depth + 1)
+        keys = self.one(f"some {name} in {texts}", f'{name} := "a"')
+        return self.one(f'{{"a": {value}}}', f'{{"a": {value}}}', f"{{{name}: {value} | {keys}}}",
+                        f'object.union({{"a": {value}}}, {{"a": {value}}})', *calls)  # fmt: skip
+
+    def statement(self, names: dict[str, str]) -> str:
+        of = self.one(*self.TYPES)
+        first, second = self.term(of, names), self.term(of, names)
+        kind = self.random.randrange(12)
+        if kind == 0:
+            names[name := self.fresh()] = of
+            return f"{name} := {first}"
+        if kind == 1:
+            within = of.strip("[]{}") or "text"
+            text = f"some @ in {self.term(f'[{within}]', names)}"
+            names[name := self.fresh()] = within
+            return text.replace("@", name)
+        if kind == 2:
+            texts = self.term("text", names), self.term("text", names)
+            return self.one(f"startswith({texts[0]}, {texts[1]})", f"concat({texts[0]}, {self.term('[text]', names)})")
+        if kind == 3:
+            within = of.strip("[]{}") or "number"
+            whole = self.term(f"[{within}]", names)
+            names[name := self.fresh()] = within
+            return f"[{name}] {self.one(':=', '=')} {whole}"
+        if kind == 4:
+            text = self.term("a: text", names)
+            whole = text if text.isidentifier() else f'{{"a": {first}}}'
+            return f"{whole}.a {self.one('==', '!=')} {second}"
+        if kind == 5:
+            within = of.strip("[]{}") or "number"
+            return f"{self.term(within, names)} in {self.term(self.one(f'[{within}]', f'{{{within}}}'), names)}"
+        if kind == 6:
+            return self.one(f"not {first} == {second}", f"{first} != {second}", f"{first} < {second}")
+        return f"{first} {self.one('==', '=')} {second}"
+
+    def body(self, names: dict[str, str]) -> str:
+        return "; ".join(self.statement(names) for _ in range(self.random.randrange(1, 4)))
+
+    def program(self) -> Program:
+        rules = []
+        for name in ("r", "s"):
+            of = self.one(*self.TYPES)
+            rules.append(f"{name} := {self.term(of, {})}")
+            self.known[name] = of
+        for function in ("f", "g"):
+            takes, gives = self.one(*self.TYPES), self.one(*self.TYPES)
+            for _ in range(self.random.randrange(3)):
+                held = {"x": takes, "z": self.one("text", takes)} if function == "g" else {"x": takes}
+                head = f"{function}({', '.join(held)})"
+                body = self.body(held)
+                rules.append(f"{head} := {self.term(gives, held)} if {{ {body} }}")
+            if rules[-1].startswith(function):
+                self.calls["f(@)" if function == "f" else "g(@, @)"] = gives
+        rules.append(f"out if {{ input.none; {self.body({})} }}")
+        return Program({"t.rego": ("package t\n\n" + "\n\n".join(rules) + "\n").encode()}, {}, ("data.t.out",))
+
+
 def single(grammar: Grammar) -> Program:
     """A pack of one rule and the functions it may call."""
     rules = list(grammar.rules())
@@ -403,14 +518,17 @@ class Tally:
 
 
 def fuzz(seed: int, programs: int, conftest: Engine, regopy: Engine, *, until: float | None = None) -> Tally:
-    """Ask about so many programs with six inputs each, or until ``time.monotonic()`` says ``until``."""
+    """Ask about so many programs with up to six inputs each, or until ``time.monotonic()`` says ``until``."""
     tally = Tally()
     for number in range(programs):
         if until is not None and time.monotonic() > until:
             break
         grammar = Grammar(seed * 1_000_003 + number)
-        program = grammar.program() if number % 8 == 0 else single(grammar)
-        inputs: Sequence[Any] = [grammar.input() for _ in range(6)]
+        if number % 3 == 0:
+            program = Typed(seed * 1_000_003 + number).program()
+        else:
+            program = grammar.program() if number % 8 == 0 else single(grammar)
+        inputs: Sequence[Any] = [grammar.input() for _ in range(1 if number % 3 == 0 else 6)]
         tally.programs += 1
         for value, (outcome, said) in zip(inputs, compare(program, inputs, conftest, regopy), strict=True):
             tally.pairs[outcome] += 1

@@ -42,7 +42,7 @@ def _given(of: Type, wanted: Type) -> Iterator[tuple[str, Type]]:
     """The arguments within a type, each with what another type has at its place."""
     for name in of.get("arguments", ()):
         if types.alternatives(wanted) is not None:
-            yield name, types.plain(wanted)
+            yield name, types.plain(wanted, untyped=types.NOTHING)
     for member in types.alternatives(of) or ():
         for other in types.alternatives(wanted) or ():
             if member["type"] == other["type"]:
@@ -71,7 +71,7 @@ class Taken:
 
     def add(self, options: Sequence[Type]) -> None:
         """One more body."""
-        found = [types.plain(of) for of in options] or [ANY]
+        found = list(options) or [ANY]
         if found not in self.bodies:
             self.bodies.append(found)
 

@@ -423,7 +423,7 @@ class Body:
         if left.kind != "array" or any(part.kind != "var" for part in left.parts):
             raise Refused(place, "a pattern before `:=`", "assign the whole, then take its parts")
         whole = self.name(right)
-        self.names.uses.note(whole.type, _array(len(left.parts)))
+        self.as_long(whole.type, left)
         names = []
         for at, part in enumerate(left.parts):
             of = self.part(whole.type, at, part)
@@ -432,9 +432,14 @@ class Body:
             names.append(name)
         self.lines.append(f"[{', '.join(names)}] := {whole.text}")
 
+    def as_long(self, of: Type, pattern: Term) -> None:
+        """Whether there may be an array of as many elements as a pattern has."""
+        wanted: Type = {"type": "array", "static": [ANY] * len(pattern.parts)}
+        self.names.uses.note(of, wanted)
+        if not types.overlap(of, wanted):
+            raise Refused(pattern.place, f"this is no array of {len(pattern.parts)}: OPA refuses to compile it")
+
     def part(self, of: Type, at: int, term: Term) -> Type:
-        if not types.overlap(of, {"type": "array", "dynamic": ANY}):
-            raise Refused(term.place, "this is no array", "compare it with what it is")
         found = types.at_key(of, Decimal(at))
         if found is None:
             raise Refused(term.place, "the array has no such element")
@@ -468,7 +473,7 @@ class Body:
 
     def destructure(self, pattern: Term, other: Term, place: tuple[int, int]) -> None:
         whole = self.name(other)
-        self.names.uses.note(whole.type, _array(len(pattern.parts)))
+        self.as_long(whole.type, pattern)
         names, checks = [], []
         for at, part in enumerate(pattern.parts):
             of = self.part(whole.type, at, part)
@@ -486,6 +491,10 @@ class Body:
     def comparable(self, one: Atom, other: Atom, place: tuple[int, int]) -> None:
         self.names.uses.note(one.type, other.type)
         self.names.uses.note(other.type, one.type)
+        names = all(of.type["type"] == "any" for of in (one, other))
+        if types.is_untyped(one.type) and types.is_untyped(other.type) and not names:
+            message = "both of these hold what has no type, as `set()` and an argument do: OPA refuses to compile it"
+            raise Refused(place, message, "compare with `count(…) == 0`, or each part by itself")
         if not types.overlap(one.type, other.type):
             raise Refused(place, "these can never be equal: OPA refuses to compile it", "compare values of one type")
 
@@ -566,7 +575,7 @@ class Body:
         inner = Body(self.names, self)
         inner.ordered = term.kind == "arraycomprehension"
         inner.run(term.body)
-        heads = [inner.name(part) for part in term.parts]
+        heads = [replace(head, type=types.closed(head.type)) for head in map(inner.name, term.parts)]
         inner.finish(term.place)
         body = "\n".join(inner.lines)
         if term.kind == "arraycomprehension":
@@ -678,7 +687,7 @@ class Body:
                 self.names.raising.add(text)
             return text, known.type
         if term.name == "set" and not term.parts:
-            return "set()", {"type": "set", "of": ANY}
+            return "set()", {"type": "set", "of": types.UNTYPED}
         return self.builtin(term)
 
     def beside_comprehension(self, sides: list[Term]) -> None:
@@ -834,10 +843,6 @@ _COLLECTION: Type = {
         {"type": "object", "static": [], "dynamic": {"key": ANY, "value": ANY}},
     ],
 }
-
-
-def _array(length: int) -> Type:
-    return {"type": "array", "static": [ANY] * length}
 
 
 def scalar(term: Term) -> tuple[str, Type]:

@@ -1,11 +1,12 @@
 """Static types as OPA's checker has them (v1/types, v1/ast/check.go), in the form of the capabilities file:
 ``{"type": "array", "static": […], "dynamic": …}``. Only as wide as needed to refuse whatever OPA's checker might
-refuse. ``arguments`` of an ``any`` are the names of the function's arguments that it is the type of, which OPA has not
-given one yet (``policy.preflight.argument_types``).
+refuse. ``arguments`` of an ``any``: OPA has no type for it yet. They are the names of the function's arguments that it
+is the type of (``policy.preflight.argument_types``); there are none where it is what ``set()`` holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from policy.preflight.tree import Scalar
@@ -16,6 +17,9 @@ STRING: Type = {"type": "string"}
 NUMBER: Type = {"type": "number"}
 BOOLEAN: Type = {"type": "boolean"}
 NULL: Type = {"type": "null"}
+UNTYPED: Type = {"type": "any", "arguments": []}
+NOTHING: Type = {"type": "any", "of": []}
+"""No value has it."""
 
 
 def alternatives(of: Type) -> list[Type] | None:
@@ -39,28 +43,53 @@ def union(types: list[Type]) -> Type:
     for one in types:
         inner = alternatives(one)
         if inner is None:
-            names = {name for each in types for name in each.get("arguments", ())}
-            return {"type": "any", "arguments": sorted(names)} if names else ANY
+            names = [set(each["arguments"]) for each in types if "arguments" in each]
+            return {"type": "any", "arguments": sorted(set().union(*names))} if names else ANY
         found += [member for member in inner if member not in found]
     return found[0] if len(found) == 1 else {"type": "any", "of": found}
 
 
-def plain(of: Type) -> Type:
-    """The same, without naming arguments."""
-    found: Type = {key: value for key, value in of.items() if key != "arguments"}
+def plain(of: Type, *, untyped: Type = UNTYPED) -> Type:
+    """The same, without naming arguments; ``untyped`` in the place of what ``set()`` holds."""
+    return _untyped_as(of, lambda part: ANY if part["arguments"] else untyped)
+
+
+def closed(of: Type) -> Type:
+    """As a comprehension has it: what has no type yet gets none from what it is compared with."""
+    return _untyped_as(of, lambda part: {**part, "of": []})
+
+
+def _untyped_as(of: Type, change: Callable[[Type], Type]) -> Type:
+    if "arguments" in of:
+        return change(of)
+    found: Type = dict(of)
     if isinstance(of.get("of"), list):
-        found["of"] = [plain(member) for member in of["of"]]
+        found["of"] = [_untyped_as(member, change) for member in of["of"]]
     elif "of" in of:
-        found["of"] = plain(of["of"])
+        found["of"] = _untyped_as(of["of"], change)
     if of["type"] == "object":
-        found["static"] = [{"key": entry["key"], "value": plain(entry["value"])} for entry in of.get("static", [])]
+        static = of.get("static", [])
+        found["static"] = [{"key": one["key"], "value": _untyped_as(one["value"], change)} for one in static]
         if "dynamic" in of:
-            found["dynamic"] = {name: plain(inner) for name, inner in of["dynamic"].items()}
+            found["dynamic"] = {name: _untyped_as(inner, change) for name, inner in of["dynamic"].items()}
     elif of["type"] == "array":
-        found["static"] = [plain(element) for element in of.get("static", [])]
+        found["static"] = [_untyped_as(element, change) for element in of.get("static", [])]
         if "dynamic" in of:
-            found["dynamic"] = plain(of["dynamic"])
+            found["dynamic"] = _untyped_as(of["dynamic"], change)
     return found
+
+
+def is_untyped(of: Type) -> bool:
+    """Whether OPA has no type for it, or for a part of it (types.Nil)."""
+    if of["type"] == "any":
+        return "arguments" in of or any(is_untyped(member) for member in of.get("of", ()))
+    if of["type"] == "object":
+        inner = [entry["value"] for entry in of.get("static", [])] + list(of.get("dynamic", {}).values())
+    elif of["type"] == "array":
+        inner = [*of.get("static", []), *([of["dynamic"]] if "dynamic" in of else [])]
+    else:
+        inner = [of.get("of", ANY)] if of["type"] == "set" else []
+    return any(is_untyped(one) for one in inner)
 
 
 def parts(one: Type, other: Type) -> list[tuple[Type, Type]]:
@@ -109,7 +138,7 @@ def _overlap(one: Type, other: Type) -> bool:
         first, second = one.get("static", []), other.get("static", [])
         if (len(first) > len(second) and "dynamic" not in other) or (len(second) > len(first) and "dynamic" not in one):
             return False
-        longest = max(len(first), len(second))
+        longest = max(len(first), len(second)) + ("dynamic" in one and "dynamic" in other)
         return all(overlap(_element(one, at), _element(other, at)) for at in range(longest))
     if one["type"] == "object":
         left = {entry["key"]: entry["value"] for entry in one.get("static", [])}
@@ -118,7 +147,10 @@ def _overlap(one: Type, other: Type) -> bool:
             right.keys() - left.keys() and "dynamic" not in one
         ):
             return False
-        return all(overlap(left[key], right[key]) for key in left.keys() & right.keys())
+        loose, free = (of.get("dynamic", {}).get("value", ANY) for of in (one, other))
+        return overlap(loose, free) and all(
+            overlap(left.get(key, loose), right.get(key, free)) for key in left.keys() | right.keys()
+        )
     return True
 
 

@@ -89,6 +89,25 @@ FOUND: dict[str, tuple[str, Any]] = {
         {"a": 1},
     ),
     "a constant in every head": ('f("a") := 1\nf("b") := 2\nx if { input.none; f(1) == 1 }', {}),
+    "two empty sets": ("x if { input.none; set() == set() }", {}),
+    "an empty set by another name": ("s := set()\nx if { input.none; s == set() }", {}),
+    "sets of arguments": ("f(y) if { {y} == {y} }\nx if { input.none; f(input.a) }", {}),
+    "a function compared with no set": ("f(y) if y == set()\nx if { input.none; f({1}) }", {}),
+    "an array of an argument and a comprehension": (
+        "f(y) if { [y | y] == [y] }\nx if { input.none; f(input.a) }",
+        {},
+    ),
+    "an object of an argument and a comprehension": (
+        'f(y) if { {k: y | k := "a"} == {"a": 1} }\nx if { input.none; f(input.a) }',
+        {},
+    ),
+    "an object and a comprehension of others": (
+        'x if { input.none; {"a": 1} == {k: "b" | some k in ["a"]} }',
+        {},
+    ),
+    "objects of comprehensions": ('x if { input.none; {k: 1 | some k in ["a"]} == {k: "b" | some k in ["a"]} }', {}),
+    "arrays of comprehensions": ('x if { input.none; [k | some k in [1]] == [k | some k in ["a"]] }', {}),
+    "an array taken apart into fewer": ("x if { input.none; [a] := [input.a, input.b] }", {}),
     "a reference by what a comprehension beside it uses": (
         "x if { some v; input[v]; input[v] == [w | some w in input.n; w != v] }",
         {"n": [2]},
