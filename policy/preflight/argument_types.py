@@ -30,7 +30,7 @@ class Uses:
 
     def note(self, of: Type, wanted: Type) -> None:
         """Arguments within ``of`` stand where ``wanted`` is wanted."""
-        if types.alternatives(wanted) is None:
+        if types.stated(wanted) is None:
             return
         for name, asked in _given(of, wanted):
             kept = self.found.setdefault(name, [])
@@ -40,14 +40,16 @@ class Uses:
 
 def _given(of: Type, wanted: Type) -> Iterator[tuple[str, Type]]:
     """The arguments within a type, each with what another type has at its place."""
+    asked = types.stated(wanted)
+    if asked is None:
+        return
     for name in of.get("arguments", ()):
-        if types.alternatives(wanted) is not None:
-            yield name, types.plain(wanted, untyped=types.NOTHING)
-    for member in types.alternatives(of) or ():
-        for other in types.alternatives(wanted) or ():
+        yield name, types.plain(types.union(asked), untyped=types.NOTHING)
+    for member in types.stated(of) or ():
+        for other in asked:
             if member["type"] == other["type"]:
-                for inner, asked in types.parts(member, other):
-                    yield from _given(inner, asked)
+                for inner, within in types.parts(member, other):
+                    yield from _given(inner, within)
 
 
 def assumptions(uses: Uses, place: Place) -> list[dict[str, Type]]:

@@ -423,7 +423,7 @@ class Body:
         if left.kind != "array" or any(part.kind != "var" for part in left.parts):
             raise Refused(place, "a pattern before `:=`", "assign the whole, then take its parts")
         whole = self.name(right)
-        self.as_long(whole.type, left)
+        self.as_long(whole.type, left, right)
         names = []
         for at, part in enumerate(left.parts):
             of = self.part(whole.type, at, part)
@@ -432,11 +432,12 @@ class Body:
             names.append(name)
         self.lines.append(f"[{', '.join(names)}] := {whole.text}")
 
-    def as_long(self, of: Type, pattern: Term) -> None:
+    def as_long(self, of: Type, pattern: Term, value: Term) -> None:
         """Whether there may be an array of as many elements as a pattern has."""
         wanted: Type = {"type": "array", "static": [ANY] * len(pattern.parts)}
         self.names.uses.note(of, wanted)
-        if not types.overlap(of, wanted):
+        untyped = of["type"] != "any" and value.kind != "array" and types.is_untyped(of)
+        if untyped or not types.overlap(of, wanted):
             raise Refused(pattern.place, f"this is no array of {len(pattern.parts)}: OPA refuses to compile it")
 
     def part(self, of: Type, at: int, term: Term) -> Type:
@@ -473,7 +474,7 @@ class Body:
 
     def destructure(self, pattern: Term, other: Term, place: tuple[int, int]) -> None:
         whole = self.name(other)
-        self.as_long(whole.type, pattern)
+        self.as_long(whole.type, pattern, other)
         names, checks = [], []
         for at, part in enumerate(pattern.parts):
             of = self.part(whole.type, at, part)
@@ -541,12 +542,8 @@ class Body:
         if term.kind == "set":
             if not atoms:
                 raise Refused(term.place, "an empty set in a form that is not understood")
-            found = [atom.type for atom in atoms]
-            if typed := [of for of in found if not of.get("arguments")]:
-                # OPA leaves an argument without a type out of a set's type.
-                for of in found:
-                    self.names.uses.note(of, types.union(typed))
-            return f"{{{', '.join(atom.text for atom in atoms)}}}", {"type": "set", "of": types.union(found)}
+            of: Type = {"type": "set", "of": types.union([atom.type for atom in atoms])}
+            return f"{{{', '.join(atom.text for atom in atoms)}}}", of
         return self.object(term, atoms)
 
     def object(self, term: Term, atoms: list[Atom]) -> tuple[str, Type]:

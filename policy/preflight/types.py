@@ -1,7 +1,8 @@
 """Static types as OPA's checker has them (v1/types, v1/ast/check.go), in the form of the capabilities file:
 ``{"type": "array", "static": […], "dynamic": …}``. Only as wide as needed to refuse whatever OPA's checker might
 refuse. ``arguments`` of an ``any``: OPA has no type for it yet. They are the names of the function's arguments that it
-is the type of (``policy.preflight.argument_types``); there are none where it is what ``set()`` holds.
+is the type of (``policy.preflight.argument_types``); there are none where it is what ``set()`` holds. ``typed``: what
+stands beside them in a union, which to OPA is then the whole of it.
 """
 
 from __future__ import annotations
@@ -43,8 +44,7 @@ def union(types: list[Type]) -> Type:
     for one in types:
         inner = alternatives(one)
         if inner is None:
-            names = [set(each["arguments"]) for each in types if "arguments" in each]
-            return {"type": "any", "arguments": sorted(set().union(*names))} if names else ANY
+            return _untyped_union(types)
         found += [member for member in inner if member not in found]
     return found[0] if len(found) == 1 else {"type": "any", "of": found}
 
@@ -56,7 +56,7 @@ def plain(of: Type, *, untyped: Type = UNTYPED) -> Type:
 
 def closed(of: Type) -> Type:
     """As a comprehension has it: what has no type yet gets none from what it is compared with."""
-    return _untyped_as(of, lambda part: {**part, "of": []})
+    return _untyped_as(of, lambda part: part if "typed" in part else {**part, "of": []})
 
 
 def _untyped_as(of: Type, change: Callable[[Type], Type]) -> Type:
@@ -82,7 +82,7 @@ def _untyped_as(of: Type, change: Callable[[Type], Type]) -> Type:
 def is_untyped(of: Type) -> bool:
     """Whether OPA has no type for it, or for a part of it (types.Nil)."""
     if of["type"] == "any":
-        return "arguments" in of or any(is_untyped(member) for member in of.get("of", ()))
+        return ("arguments" in of and "typed" not in of) or any(is_untyped(member) for member in of.get("of", ()))
     if of["type"] == "object":
         inner = [entry["value"] for entry in of.get("static", [])] + list(of.get("dynamic", {}).values())
     elif of["type"] == "array":
@@ -109,6 +109,24 @@ def parts(one: Type, other: Type) -> list[tuple[Type, Type]]:
     return []
 
 
+def _untyped_union(types: list[Type]) -> Type:
+    names: set[str] = set()
+    typed: list[Type] = []
+    for one in types:
+        inner = stated(one)
+        if inner is None and "arguments" not in one:
+            return ANY
+        names |= set(one.get("arguments", ()))
+        typed += [member for member in inner or () if member not in typed]
+    found: Type = {"type": "any", "arguments": sorted(names)}
+    return {**found, "typed": typed} if typed else found
+
+
+def stated(of: Type) -> list[Type] | None:
+    """What OPA says that it may be, which is less than what it may be where an argument has no type yet."""
+    return of["typed"] if "typed" in of else alternatives(of)
+
+
 def kinds(of: Type) -> set[str] | None:
     """The names of the alternatives; None for anything."""
     found = alternatives(of)
@@ -123,7 +141,7 @@ def only(of: Type, *names: str) -> bool:
 
 def overlap(one: Type, other: Type) -> bool:
     """Whether some value has both types, as far as the checker sees."""
-    left, right = alternatives(one), alternatives(other)
+    left, right = stated(one), stated(other)
     if left is None or right is None:
         return True
     return any(_overlap(first, second) for first in left for second in right)

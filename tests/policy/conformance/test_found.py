@@ -108,6 +108,14 @@ FOUND: dict[str, tuple[str, Any]] = {
     "objects of comprehensions": ('x if { input.none; {k: 1 | some k in ["a"]} == {k: "b" | some k in ["a"]} }', {}),
     "arrays of comprehensions": ('x if { input.none; [k | some k in [1]] == [k | some k in ["a"]] }', {}),
     "an array taken apart into fewer": ("x if { input.none; [a] := [input.a, input.b] }", {}),
+    "an argument beside what has a type": (
+        'f(y, w) if { y in ["", w]; y + 1 == 2 }\nx if { input.none; f(input.a, 1) }',
+        {},
+    ),
+    "a comprehension of an argument, taken apart": (
+        "f(y) if { w := [y | some z in input]; [v] = w }\nx if { input.none; f(input.a) }",
+        {},
+    ),
     "a reference by what a comprehension beside it uses": (
         "x if { some v; input[v]; input[v] == [w | some w in input.n; w != v] }",
         {"n": [2]},

@@ -49,18 +49,43 @@ def test_what_is_noted_names_no_argument(of: Type, wanted: Type) -> None:
 
 
 @given(TYPES)
-def test_without_names_a_type_overlaps_with_the_same(of: Type) -> None:
+def test_without_names_a_type_is_as_wide(of: Type) -> None:
     plain = types.plain(of)
-    assert "arguments" not in str(plain)
-    for other in (STRING, NUMBER, {"type": "set", "of": STRING}, {"type": "array", "dynamic": NUMBER}):
-        assert types.overlap(plain, other) == types.overlap(of, other)
+    assert "x" not in str(plain)
+    assert types.kinds(plain) == types.kinds(of)
+    assert types.plain(plain) == plain
+
+
+@given(TYPES, TYPES)
+def test_what_overlaps_does_so_both_ways(one: Type, other: Type) -> None:
+    assert types.overlap(one, other) == types.overlap(other, one)
+    assert types.overlap(one, ANY)
 
 
 @given(TYPES)
 def test_an_argument_alone_is_noted_as_what_is_wanted(wanted: Type) -> None:
     uses = Uses()
     uses.note(X, wanted)
-    assert uses.found == ({} if types.alternatives(wanted) is None else {"x": [types.plain(wanted)]})
+    stated = types.stated(wanted)
+    asked = None if stated is None else types.plain(types.union(stated), untyped=types.NOTHING)
+    assert uses.found == ({} if asked is None else {"x": [asked]})
+
+
+def test_a_union_with_an_argument_is_stated_without_it() -> None:
+    found = types.union([STRING, X, NUMBER])
+    assert (types.alternatives(found), types.stated(found)) == (None, [STRING, NUMBER])
+    assert types.union([STRING, X, ANY]) == ANY
+    assert not types.overlap(found, BOOLEAN)
+    assert types.kinds(found) is None
+    assert types.is_untyped(types.union([X, types.UNTYPED]))
+    assert not types.is_untyped(found)
+
+
+def test_what_a_comprehension_has_of_an_argument_is_nothing_else() -> None:
+    closed = types.closed({"type": "array", "dynamic": X})
+    assert types.overlap(closed, {"type": "array", "dynamic": ANY})
+    assert not types.overlap(closed, {"type": "array", "dynamic": STRING})
+    assert types.is_untyped(closed)
 
 
 @pytest.mark.parametrize(
