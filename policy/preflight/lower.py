@@ -342,12 +342,13 @@ class Body:
                 raise Refused(term.place, f"{term.name} hides a rule, an import or a root document", "rename it")
             self.declare(term, Atom(text, of), by_name=False)
             texts.append(text)
-        self.iterate(texts, source, keyed=key is not None and not key.name.startswith("$"))
+        self.iterate(texts, source, domain.place, keyed=key is not None and not key.name.startswith("$"))
         self.lines += checks
 
-    def iterate(self, names: list[str], source: Atom, *, keyed: bool) -> None:
+    def iterate(self, names: list[str], source: Atom, place: Place, *, keyed: bool) -> None:
         """``names``: of key and value, or of the value. Without a comma, which regopy cannot read within brackets."""
         self.iterations += 1
+        _iterable(source.type, place)
         if self.ordered and not types.only(source.type, "array"):
             source = self.guard("ordered", source)
         self.last = names[-1]
@@ -365,6 +366,7 @@ class Body:
         inner = types.values(source.type)
         if inner is None or not types.overlap(source.type, _COLLECTION):
             raise Refused(domain.place, "nothing can be in this", "give it a collection")
+        _iterable(source.type, domain.place)
         self.helpers("collection")
         self.names.raising.add(f"data.{PREFIX}.collection({source.text})")
         self.lines.append(f"data.{PREFIX}.collection({source.text})")
@@ -654,7 +656,7 @@ class Body:
         self.lines.append(f"{base} := {text}")
         name = self.bind(key, types.keys(of))
         value = self.names.fresh("v")
-        self.iterate([name, value], Atom(base, of), keyed=not key.name.startswith("$"))
+        self.iterate([name, value], Atom(base, of), key.place, keyed=not key.name.startswith("$"))
         return value, inner
 
     def arity(self, term: Term) -> int:
@@ -751,7 +753,7 @@ class Body:
             raise Unsafe(term.place, "iteration under `not`: the variable is unsafe", "iterate in a statement before")
         every, value = self.names.fresh(), self.names.fresh("v")
         self.lines.append(f"{every} := {text}")
-        self.iterate(["", value], Atom(every, {"type": "array", "dynamic": result}), keyed=False)
+        self.iterate(["", value], Atom(every, {"type": "array", "dynamic": result}), term.place, keyed=False)
         return value, result
 
     def called(self, name: str, atoms: list[Atom]) -> str:
@@ -907,6 +909,13 @@ def _names(statement: Statement) -> set[str]:
         elif not term.kind.endswith("comprehension"):
             pending += term.parts
     return found
+
+
+def _iterable(of: Type, place: Place) -> None:
+    """Whether OPA has types for what iteration gives; Refused where it has none."""
+    if [] in (types.alternatives(types.keys(of)), types.alternatives(types.values(of) or ANY)):
+        message = "iteration over what a comprehension made of an argument: OPA has no type for it"
+        raise Refused(place, message, "iterate within the comprehension")
 
 
 def _direct(term: Term) -> Iterator[Term]:

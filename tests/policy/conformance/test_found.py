@@ -116,6 +116,10 @@ FOUND: dict[str, tuple[str, Any]] = {
         "f(y) if { w := [y | some z in input]; [v] = w }\nx if { input.none; f(input.a) }",
         {},
     ),
+    "iteration over what a comprehension made of an argument": (
+        "f(y) if { some k, v in {y: w | some w in input}; k == v }\nx if { input.none; f(input.a) }",
+        {},
+    ),
     "a reference by what a comprehension beside it uses": (
         "x if { some v; input[v]; input[v] == [w | some w in input.n; w != v] }",
         {"n": [2]},
