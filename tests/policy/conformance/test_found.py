@@ -108,6 +108,10 @@ FOUND: dict[str, tuple[str, Any]] = {
     "objects of comprehensions": ('x if { input.none; {k: 1 | some k in ["a"]} == {k: "b" | some k in ["a"]} }', {}),
     "arrays of comprehensions": ('x if { input.none; [k | some k in [1]] == [k | some k in ["a"]] }', {}),
     "an array taken apart into fewer": ("x if { input.none; [a] := [input.a, input.b] }", {}),
+    "sets of arguments and of an empty set": (
+        "f(y, w) if { {y, w} == {set(), w} }\nx if { input.none; f(input.a, 1) }",
+        {},
+    ),
     "an argument beside what has a type": (
         'f(y, w) if { y in ["", w]; y + 1 == 2 }\nx if { input.none; f(input.a, 1) }',
         {},
