@@ -82,8 +82,8 @@ def _untyped_as(of: Type, change: Callable[[Type], Type]) -> Type:
 def is_untyped(of: Type) -> bool:
     """Whether OPA has no type for it, or for a part of it (types.Nil)."""
     if of["type"] == "any":
-        inner = of.get("typed", of.get("of", ()))
-        return ("arguments" in of and "typed" not in of) or any(is_untyped(member) for member in inner)
+        members = of["typed"] if "typed" in of else of.get("of", [])
+        return ("arguments" in of and "typed" not in of) or any(is_untyped(member) for member in members)
     if of["type"] == "object":
         inner = [entry["value"] for entry in of.get("static", [])] + list(of.get("dynamic", {}).values())
     elif of["type"] == "array":

@@ -109,7 +109,7 @@ FOUND: dict[str, tuple[str, Any]] = {
     "arrays of comprehensions": ('x if { input.none; [k | some k in [1]] == [k | some k in ["a"]] }', {}),
     "an array taken apart into fewer": ("x if { input.none; [a] := [input.a, input.b] }", {}),
     "sets of arguments and of an empty set": (
-        "f(y, w) if { {y, w} == {set(), w} }\nx if { input.none; f(input.a, 1) }",
+        "f(y, w) if { {y, w} == {set(), w} }\nx if { input.none; f(input.a, input.b) }",
         {},
     ),
     "an argument beside what has a type": (
