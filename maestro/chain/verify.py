@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maestro.chain.reading import Layout, Link, read_layout, read_link
+from maestro.chain.reading import JOB, Layout, Link, read_layout, read_link
 from maestro.chain.reasons import ChainRefused
 from maestro.errors import ToolFailure
 from maestro.process import run
@@ -26,7 +26,6 @@ _CODES = {
     "ThresholdVerificationError": "chain/link-signature",
     "RuleVerificationError": "chain/rule",
 }
-_JOB = ("GITHUB_RUN_ID", "GITHUB_JOB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def verify_chain(layout: bytes, links: Mapping[str, bytes], owners: Sequence[str
                     words = f"{name} is the link of the step {found[name].step!r:.60}"
                     raise ChainRefused("chain/link-of-another-step", words)
     products = _judged(layout, {name: links[name] for name in found}, owners)
-    return Chain(tuple(step.name for step in asked.steps), products, _together(asked, found))
+    return Chain(tuple(step.name for step in asked.steps), products, together(asked, found))
 
 
 def _judged(layout: bytes, links: Mapping[str, bytes], owners: Sequence[str]) -> dict[str, str]:
@@ -110,8 +109,11 @@ def _judged(layout: bytes, links: Mapping[str, bytes], owners: Sequence[str]) ->
     return products
 
 
-def _together(layout: Layout, links: Mapping[str, Link]) -> tuple[tuple[tuple[str, ...], str], ...]:
-    """Steps that one key may sign, or that ran in one job by their recorder's word: whoever has one has the other."""
+def together(layout: Layout, links: Mapping[str, Link]) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """Steps that one key may sign, or that ran in one job by their recorder's word: whoever has one has the other.
+
+    Each group with its reason; ``links`` by file name.
+    """
     groups: dict[str, list[str]] = {}
     for step in layout.steps:
         for key in step.keys:
@@ -119,7 +121,7 @@ def _together(layout: Layout, links: Mapping[str, Link]) -> tuple[tuple[tuple[st
         jobs = set()
         for name in step.link_names():
             said = links[name].environment if name in links else {}
-            if all(isinstance(said.get(field), str) for field in _JOB):
+            if all(isinstance(said.get(field), str) for field in JOB):
                 jobs.add(f"ran in one job ({said['GITHUB_JOB']:.60} of run {said['GITHUB_RUN_ID']:.30})")
         for job in jobs:
             groups.setdefault(job, []).append(step.name)
