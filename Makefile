@@ -44,6 +44,10 @@ demo: $(STAMP)  ## the main job, on the example repository, with the embedded en
 test: lint  ## lint, types, floors and every test
 	$(BIN)/pytest --numprocesses auto --dist worksteal
 
+.PHONY: release-rehearsal
+release-rehearsal: $(STAMP)  ## our own release, step by step, on this machine with throw-away keys
+	$(BIN)/python -m tests.support.own_release
+
 .PHONY: lint
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
