@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,7 @@ import pytest
 import yaml
 
 from tests.support.own_release import STEPS, Rehearsal, change_one_byte
+from tests.support.registries import go_containerregistry
 from tests.support.tools import ROOT, tool
 
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
@@ -23,8 +27,25 @@ LAYOUT = yaml.safe_load((ROOT / "tools/release/layout.yaml").read_text())
 
 
 @pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
-    return Rehearsal(tmp_path_factory.mktemp("release") / "here").run()
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with go_containerregistry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Rehearsal:
+    folder = tmp_path_factory.mktemp("release")
+    (folder / "etc").mkdir()
+    (folder / "etc/os-release").write_text("NAME=base\n")
+    subprocess.run(["tar", "-cf", "base.tar", "etc"], cwd=folder, check=True)
+    crane(folder, "append", "--oci-empty-base", "-f", "base.tar", "-t", f"{registry}/base:1")
+    return Rehearsal(folder / "here", f"{registry}/base@{crane(folder, 'digest', f'{registry}/base:1')}").run()
+
+
+def crane(folder: Path, *argv: str) -> str:
+    done = subprocess.run([tool("crane"), *argv], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def test_it_may_be_released(rehearsal: Rehearsal) -> None:
@@ -32,7 +53,7 @@ def test_it_may_be_released(rehearsal: Rehearsal) -> None:
     assert code == 0, said
     assert "chain/layout: checkout → test → build → bundle → sign → verify\n" in said
     assert "no separation" not in said
-    assert "maestro-conductor 0.1.0 may be released: 5 of 5 parts hold" in said
+    assert "maestro-conductor 0.1.0 may be released: 6 of 6 parts hold" in said
 
 
 def test_in_toto_verify_says_so_too(rehearsal: Rehearsal) -> None:
@@ -69,7 +90,7 @@ def test_one_byte_of_the_wheel_stops_it(rehearsal: Rehearsal) -> None:
         code, said = rehearsal.gate()
     assert code == 10
     assert "\n    → take the file that the last step recorded, or run the chain again for this one\n" in said
-    assert "maestro-conductor 0.1.0 MAY NOT be released: 3 of 5 parts hold" in said
+    assert "maestro-conductor 0.1.0 MAY NOT be released: 4 of 6 parts hold" in said
     assert rehearsal.gate()[0] == 0
 
 
@@ -81,7 +102,7 @@ def test_one_byte_changed_before_it_was_signed_is_found_by_the_chain_alone(rehea
     shutil.rmtree(rehearsal.released)
     kept.rename(rehearsal.released)
     assert code == 10
-    assert "maestro-conductor 0.1.0 MAY NOT be released: 4 of 5 parts hold" in said
+    assert "maestro-conductor 0.1.0 MAY NOT be released: 5 of 6 parts hold" in said
     assert "    chain/rule\n    → something was changed between two steps: build again from the commit\n" in said
 
 
@@ -113,15 +134,38 @@ def test_the_job_that_signs_takes_only_what_was_built(rehearsal: Rehearsal) -> N
 
 def test_two_builds_are_the_same(rehearsal: Rehearsal, tmp_path: Path) -> None:
     script = rehearsal.repository.path / "tools/release/build"
-    environ = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    environ = rehearsal.environ | {"PATH": f"{Path(sys.executable).parent}:{rehearsal.environ['PATH']}"}
     subprocess.run([script, str(tmp_path / "dist")], env=environ, cwd=tmp_path, capture_output=True, check=True)
     first = rehearsal.folder / "jobs/build/dist"
     assert digests(tmp_path / "dist") == digests(first)
-    assert len(digests(first)) == 2
+    assert [Path(name).suffix for name in digests(first)] == [".whl", ".tar", ".gz"]
 
 
 def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+def test_the_image_is_the_base_and_one_layer(rehearsal: Rehearsal, registry: str, tmp_path: Path) -> None:
+    [archive] = (rehearsal.released / "dist").glob("*.oci.tar")
+    with tarfile.open(archive) as members:
+        members.extractall(tmp_path / "image", filter="data")
+    crane(tmp_path, "push", "image", f"{registry}/made:1")
+    crane(tmp_path, "validate", "--remote", f"{registry}/made:1")
+    digest = json.loads((tmp_path / "image/index.json").read_text())["manifests"][0]["digest"]
+    assert crane(tmp_path, "digest", f"{registry}/made:1") == digest
+    manifest = json.loads(crane(tmp_path, "manifest", f"{registry}/made:1"))
+    base = (rehearsal.repository.path / "tools/release/base-image").read_text().strip()
+    assert manifest["annotations"]["org.opencontainers.image.base.digest"] == base.partition("@")[2]
+    assert manifest["annotations"]["org.opencontainers.image.revision"] == rehearsal.repository.git("rev-parse", "HEAD")
+    assert manifest["layers"][:-1] == json.loads(crane(tmp_path, "manifest", base))["layers"]
+    config = json.loads(crane(tmp_path, "config", f"{registry}/made:1"))
+    assert config["config"]["Entrypoint"] == ["/usr/local/bin/maestro"]
+    assert config["config"]["User"] == "65532:65532"
+    crane(tmp_path, "export", f"{registry}/made:1", "made.tar")
+    with tarfile.open(tmp_path / "made.tar") as members:
+        names = set(members.getnames())
+        assert members.getmember("usr/local/bin/maestro").mode == 0o755
+    assert {"etc/os-release", "usr/local/lib/python3.13/site-packages/maestro/cli.py"} <= names
 
 
 def test_without_trust_yaml_nothing_is_released(rehearsal: Rehearsal) -> None:
@@ -133,7 +177,7 @@ def test_without_trust_yaml_nothing_is_released(rehearsal: Rehearsal) -> None:
         repository.git("reset", "-q", "--hard", "HEAD~1")
     assert code == 10
     assert "there is no trust.yaml" in said
-    assert "2 of 5 parts hold" in (rehearsal.folder / "home/summary").read_text()
+    assert "2 of 6 parts hold" in (rehearsal.folder / "home/summary").read_text()
 
 
 def test_each_step_is_a_job_with_a_key_of_its_own() -> None:
@@ -150,5 +194,8 @@ def test_each_step_is_a_job_with_a_key_of_its_own() -> None:
         assert ("policy-signing-key" in step["with"]) is (name == "sign")
         assert ("id-token" in job["permissions"]) is (name == "sign")
         assert {key for key, value in job["permissions"].items() if value == "write"} <= {"id-token", "attestations"}
+    text = (ROOT / ".github/workflows/release.yml").read_text()
+    [version] = re.findall(r"^CRANE_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.M)
+    assert set(re.findall(r"cmd/crane@(\S+)", text)) == {version}
     assert WORKFLOW["permissions"] == {}
     assert WORKFLOW["jobs"]["publish"]["needs"] == "gate"

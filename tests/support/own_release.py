@@ -47,9 +47,12 @@ A_FEW_TESTS = f"{sys.executable} -m pytest -q -p no:cacheprovider src/tests/maes
 
 
 class Rehearsal:
-    """A release that went through every step; ``released`` is what would be published."""
+    """A release that goes through every step; ``released`` is what would be published.
 
-    def __init__(self, folder: Path, tests: str = A_FEW_TESTS) -> None:
+    With a ``base`` (a reference with a digest) there is an image as well, of that and our wheel alone.
+    """
+
+    def __init__(self, folder: Path, base: str | None = None) -> None:
         self.folder = folder
         self.now = dt.datetime.now(dt.UTC).replace(microsecond=0)
         self.sigstore = PrivateSigstore(self.now - dt.timedelta(days=1))
@@ -58,25 +61,26 @@ class Rehearsal:
         home.mkdir(parents=True)
         (home / "venv").symlink_to(sys.prefix)
         self.environ = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{ROOT / '.tools/bin'}:{os.environ['PATH']}",
             "HOME": str(home),
             "MAESTRO_HOME": str(home),
             "GIT_CONFIG_NOSYSTEM": "1",
             "CI": "true",
-            "RELEASE_TESTS": tests,
+            "RELEASE_TESTS": A_FEW_TESTS,
+            "RELEASE_WHEELS": str(home),
             "RELEASE_REVISION": "1",
             "GITHUB_RUN_ID": "1",
         }
-        self.repository = self._governed()
+        self.repository = self._governed({} if base is None else {"tools/release/base-image": base + "\n"})
         self.released = folder / "released"
 
-    def _governed(self) -> GitRepo:
+    def _governed(self, more: dict[str, str]) -> GitRepo:
         """This repository as it is, and what its publisher adds: whose keys count."""
         listed = subprocess.run(
             ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard", "-z"], capture_output=True, check=True
         ).stdout.decode()
         files = {name: ROOT / name for name in filter(None, listed.split("\0")) if (ROOT / name).is_file()}
-        content: dict[str, str | bytes] = {name: path.read_bytes() for name, path in files.items()}
+        content: dict[str, str | bytes] = {name: path.read_bytes() for name, path in files.items()} | more
         root = json.dumps(self.sigstore.trusted_root())
         digest = hashlib.sha256(root.encode()).hexdigest()
         content["trust/root.json"] = root
