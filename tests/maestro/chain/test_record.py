@@ -207,6 +207,20 @@ def test_ours_and_in_toto_say_the_same(chain: Path, case: str) -> None:
     assert judged(chain) == answer
 
 
+def test_what_is_wrong_is_said_of_a_step_and_a_file(chain: Path) -> None:
+    _extra(chain)
+    _, _, err = maestro(chain, *VERIFY)
+    assert "in-toto: the materials of build: 'DISALLOW *' matched the following artifacts: ['src/evil.c'] [ch" in err
+    (chain / "src/evil.c").unlink()
+    _took_nothing(chain)
+    _, _, err = maestro(chain, *VERIFY)
+    assert "in-toto: the materials of build: 'REQUIRE src/main.c' did not find src/main.c [chain/rule]\n" in err
+    _wrong_key(chain)
+    _, _, err = maestro(chain, *VERIFY)
+    other = link(chain, "build", "other").name
+    assert f"the step build has 0 of 1 links by keys that may sign it; by another key there is {other} [chain/li" in err
+
+
 def test_a_failed_step_leaves_no_link(chain: Path) -> None:
     link(chain, "build").unlink()
     argv = ("chain", "record", "build", "--key", "keys/build.pem", "--links", "links", "--materials", "src")
