@@ -118,6 +118,9 @@ def _rule(rule: ArtifactRule, steps: tuple[str | int, ...], before: list[str]) -
         said = f"has {' and '.join(verbs)}" if verbs else "has no verb"
         remedy = "write one of match (with from), create, modify, allow"
         yield Refusal(rules.BAD_VALUE, f"{dotted(steps)} {said}: a rule is one of them", steps, remedy=remedy)
+    elif rule.create is not None and steps[-2] == "materials":
+        message = f"{dotted(steps)} is a material, but `create` is about what the step makes"
+        yield Refusal(rules.BAD_VALUE, message, steps, remedy="write it under products, or write match or allow")
     elif (rule.match is None) != (rule.from_ is None):
         yield Refusal(rules.BAD_VALUE, f"{dotted(steps)} must have `from` with `match`, and only there", steps)
     elif rule.from_ is not None and rule.from_ not in before:

@@ -18,8 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from in_toto.runlib import record_artifacts_as_dict
 
+from maestro.chain.layout_document import load_layout
+from maestro.chain.reading import read_layout
 from maestro.chain.recording import artifacts
+from maestro.chain.signing import sign
+from maestro.chain.writing import layout_of
 from maestro.cli import main
+from maestro.errors import UsageError
 from maestro.world import World
 from tests.maestro.chain import chains
 from tests.maestro.evidence import keys
@@ -293,6 +298,11 @@ BAD: dict[str, tuple[str, str, str]] = {
     ),
     "a rule of none": ("{create: src/*}", "{}", "7:16: steps[0].products[0] has no verb"),
     "match without from": ("{match: dist/*, from: build}", "{match: dist/*}", "must have `from` with `match`"),
+    "a material that is created": (
+        "{match: dist/*, from: build}",
+        "{create: dist/*}",
+        "16:17: steps[2].materials",
+    ),
     "from a later step": ("from: checkout", "from: verify", "11:35: steps[1].materials[0].from must be a step before"),
     "two steps of one name": ("name: verify", "name: build", "is also that of a step before it"),
     "more signers than keys": ("keys: [keys/build.pub]", "keys: [keys/build.pub]\n    threshold: 2", "more than the 1"),
@@ -395,3 +405,21 @@ def test_what_is_recorded_is_what_in_toto_records(tree: dict[tuple[str, ...], by
         assert artifacts(folder, ["."], lambda _: False) == theirs
         left = {key: value for key, value in theirs.items() if "node_modules" not in key.split("/")}
         assert artifacts(folder, ["."], lambda path: path.endswith("node_modules")) == left
+
+
+WORDS = st.sampled_from(["steps", "keys", "- ", "name", ": ", "\n", "  ", "{", "}", "[", "]", "create", "é", "1"])
+
+
+@given(st.binary(max_size=200) | st.lists(WORDS).map("".join).map(lambda text: (LAYOUT + text).encode()))
+def test_whatever_the_document_holds_is_read_or_refused_cleanly(data: bytes) -> None:
+    try:
+        document = load_layout("layout.yaml", data)
+    except UsageError as error:
+        assert error.where
+        assert error.where.startswith("layout.yaml")
+        return
+    pems = {name: chains.pem(Path(name).stem).encode() for step in document.steps for name in step.keys}
+    signed, _ = sign(layout_of(document, pems), keys.signer("owner"))
+    read = read_layout(signed)
+    assert [step.name for step in read.steps] == [step.name for step in document.steps]
+    assert read.expires == document.expires
