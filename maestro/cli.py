@@ -60,6 +60,8 @@ COMMANDS = (
     ),
     Command("verify chain", "maestro.commands.verify_chain", "whether an in-toto chain of steps holds"),
     Command("verify release", "policy.commands.verify_release", "everything a release consists of, one verdict each"),
+    Command("chain layout", "maestro.commands.chain_layout", "sign the in-toto layout that layout.yaml describes"),
+    Command("chain record", "maestro.commands.chain_record", "run a step and sign what it took and made"),
     Command("verify summary", "maestro.commands.verify_summary", "whether an earlier verification of a file holds"),
     Command("evidence pack", "policy.commands.evidence_pack", "what proves a release, in one folder for an auditor"),
     Command("trust propose", "maestro.commands.trust_propose", "the entry of trust.yaml for an artifact, to review"),
@@ -130,6 +132,10 @@ def dispatch(argv: list[str], world: World) -> int:
     module = importlib.import_module(command.module)
     parser = _Parser(prog=f"maestro {command.name}", description=command.summary, allow_abbrev=False)
     module.add_arguments(parser)
+    if getattr(module, "TAKES_COMMAND", False):  # argparse cannot tell a command's words from ours
+        ends = rest.index("--") if "--" in rest else len(rest)
+        parser.set_defaults(command=rest[ends + 1 :])
+        rest = rest[:ends]
     arguments = parser.parse_args(rest)
     return int(module.run(arguments, world))
 

@@ -83,6 +83,25 @@ def run(
         _end(process)
 
 
+def run_attached(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> int:
+    """Run a program as a shell would: on our own terminal and streams, for as long as it takes.
+
+    Returns:
+        Its exit code; negative when a signal ended it.
+
+    Raises:
+        ProcessMissing: it is not there or may not be executed.
+    """
+    program = argv[0] if os.sep in argv[0] else find_program(argv[0], env)
+    if program is None:
+        raise ProcessMissing(f"the program {argv[0]!r} is not on PATH", remedy=f"install {argv[0]}, or put it on PATH")
+    try:
+        return subprocess.run([str(program), *argv[1:]], env=dict(env), cwd=cwd, check=False).returncode
+    except OSError as error:
+        remedy = "check that it exists, is executable, and is built for this machine"
+        raise ProcessMissing(f"cannot start {str(program)!r}: {error.strerror}", remedy=remedy) from error
+
+
 class Dialogue:
     """A long-lived program that answers on standard output what it is asked on standard input.
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 def main(folder: Path) -> dict[str, object]:
     """Ask in-toto."""
+    from in_toto.exceptions import RuleVerificationError
     from in_toto.models._signer import load_public_key_from_file
     from in_toto.models.metadata import Metadata
-    from in_toto.verifylib import in_toto_verify
+    from in_toto.verifylib import RULE_TRACE, in_toto_verify
 
     try:
         owners = [load_public_key_from_file(str(path)) for path in sorted((folder / "owners").iterdir())]
@@ -26,7 +27,11 @@ def main(folder: Path) -> dict[str, object]:
             persist_inspection_links=False,
         )
     except Exception as error:
-        return {"error": type(error).__name__, "message": " ".join(str(error).partition("Full trace")[0].split())[:500]}
+        said = " ".join(str(error).partition("Full trace")[0].split())
+        if isinstance(error, RuleVerificationError):
+            # It names the file, but not of which step; what it lists besides can be thousands of names.
+            said = f"the {RULE_TRACE['source_type']} of {RULE_TRACE['source_name']}: {said.partition(' in: ')[0]}"
+        return {"error": type(error).__name__, "message": said[:500]}
     return {"products": {name: digests["sha256"] for name, digests in summary.products.items()}}
 
 

@@ -19,10 +19,12 @@ from maestro.evidence.errors import BadEvidence
 from maestro.evidence.strict_json import loads
 
 _PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+STEP_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _KEY_ID = re.compile(r"[0-9A-Za-z]{8,128}")
 _LAYOUT_FIELDS = {"_type", "steps", "inspect", "keys", "expires", "readme"}
 _LINK_FIELDS = {"_type", "name", "materials", "products", "byproducts", "command", "environment"}
+JOB: Final = ("GITHUB_RUN_ID", "GITHUB_JOB")
+"""What in a link's environment says which job it was recorded in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ def read_link(data: bytes, file: str) -> Link:
         raise _malformed(f"{file} names no step")
     _artifacts(value.get("materials"), f"the materials in {file}")
     products = _artifacts(value.get("products"), f"the products in {file}")
+    ended = _object(value.get("byproducts", {}), f"the byproducts in {file}").get("return-value", 0)
+    if ended != 0:
+        raise ChainRefused("chain/step-failed", f"{file} records a command that failed (exit {ended!r:.20})")
     return Link(name, products, _object(value.get("environment", {}), f"the environment in {file}"))
 
 
@@ -150,7 +155,7 @@ def _step(row: object, keys: Mapping[str, str]) -> Step:
     if value.get("_type") != "step":
         raise ChainRefused("chain/type", f"a step of the layout is a {value.get('_type')!r:.60}")
     name, listed, threshold = value.get("name"), value.get("pubkeys"), value.get("threshold")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not STEP_NAME.fullmatch(name):
         raise _malformed(f"a step of the layout is named {name!r:.60}")
     if not isinstance(listed, list) or not all(isinstance(one, str) and one in keys for one in listed):
         raise _malformed(f"the step {name} names keys that the layout does not list")

@@ -6,7 +6,7 @@ from typing import Final
 
 from maestro.evidence.errors import BadEvidence
 
-_RECORD: Final = "run the step again where it belongs and record it there (`in-toto-run`)"
+_RECORD: Final = "run the step again where it belongs and record it there (`maestro chain record`)"
 _LAYOUT: Final = "have the owner write and sign a layout without it"
 REASONS: Final = {
     "chain/malformed": "get the file again from the job that wrote it",
@@ -19,6 +19,7 @@ REASONS: Final = {
     "chain/layout-expired": "have the owner sign a layout that is in force",
     "chain/link-missing": _RECORD,
     "chain/link-of-another-step": _RECORD,
+    "chain/step-failed": "mend what failed, and " + _RECORD,
     "chain/link-signature": "each link is signed by the key that the layout names for its step: " + _RECORD,
     "chain/rule": "something was changed between two steps: build again from the commit",
     "chain/product": "take the file that the last step recorded, or run the chain again for this one",

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maestro.chain.reading import Layout, Link, read_layout, read_link
+from maestro.chain.reading import JOB, Layout, Link, Step, read_layout, read_link
 from maestro.chain.reasons import ChainRefused
 from maestro.errors import ToolFailure
 from maestro.process import run
@@ -22,11 +22,9 @@ _SECONDS = 60.0
 _CODES = {
     "SignatureVerificationError": "chain/layout-signature",
     "LayoutExpiredError": "chain/layout-expired",
-    "LinkNotFoundError": "chain/link-missing",
     "ThresholdVerificationError": "chain/link-signature",
     "RuleVerificationError": "chain/rule",
 }
-_JOB = ("GITHUB_RUN_ID", "GITHUB_JOB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +79,19 @@ def verify_chain(layout: bytes, links: Mapping[str, bytes], owners: Sequence[str
                 if found[name].step != step.name:
                     words = f"{name} is the link of the step {found[name].step!r:.60}"
                     raise ChainRefused("chain/link-of-another-step", words)
+        _enough(step, set(found), links)
     products = _judged(layout, {name: links[name] for name in found}, owners)
-    return Chain(tuple(step.name for step in asked.steps), products, _together(asked, found))
+    return Chain(tuple(step.name for step in asked.steps), products, together(asked, found))
+
+
+def _enough(step: Step, found: set[str], links: Mapping[str, bytes]) -> None:
+    """There are as many links of the step as have to be; whether they are signed is in-toto's to say."""
+    there = found.intersection(step.link_names())
+    if len(there) >= step.threshold:
+        return
+    others = sorted(name for name in links if name.startswith(f"{step.name}.") and name not in there)
+    words = f"the step {step.name} has {len(there)} of {step.threshold} links by keys that may sign it"
+    raise ChainRefused("chain/link-missing", words + (f"; by another key there is {others[0]:.120}" if others else ""))
 
 
 def _judged(layout: bytes, links: Mapping[str, bytes], owners: Sequence[str]) -> dict[str, str]:
@@ -110,8 +119,11 @@ def _judged(layout: bytes, links: Mapping[str, bytes], owners: Sequence[str]) ->
     return products
 
 
-def _together(layout: Layout, links: Mapping[str, Link]) -> tuple[tuple[tuple[str, ...], str], ...]:
-    """Steps that one key may sign, or that ran in one job by their recorder's word: whoever has one has the other."""
+def together(layout: Layout, links: Mapping[str, Link]) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """Steps that one key may sign, or that ran in one job by their recorder's word: whoever has one has the other.
+
+    Each group with its reason; ``links`` by file name.
+    """
     groups: dict[str, list[str]] = {}
     for step in layout.steps:
         for key in step.keys:
@@ -119,7 +131,7 @@ def _together(layout: Layout, links: Mapping[str, Link]) -> tuple[tuple[tuple[st
         jobs = set()
         for name in step.link_names():
             said = links[name].environment if name in links else {}
-            if all(isinstance(said.get(field), str) for field in _JOB):
+            if all(isinstance(said.get(field), str) for field in JOB):
                 jobs.add(f"ran in one job ({said['GITHUB_JOB']:.60} of run {said['GITHUB_RUN_ID']:.30})")
         for job in jobs:
             groups.setdefault(job, []).append(step.name)

@@ -55,6 +55,7 @@ def _file_name(kind: str, files: Mapping[str, str]) -> str:
 
 def schema_files() -> dict[str, str]:
     """The text of every schema file by its name: one per kind or settings file, and ``all.json`` for every document."""
+    from maestro.chain.layout_document import layout_schema
     from maestro.config import config_schema
     from maestro.documents.kinds import KINDS
     from maestro.documents.schema import schema, schema_all
@@ -63,5 +64,6 @@ def schema_files() -> dict[str, str]:
     schemas = {f"{kind.lower()}.json": schema(kind) for kind in KINDS}
     schemas["config.json"] = config_schema()
     schemas["trust.json"] = trust_schema()
+    schemas["layout.json"] = layout_schema()
     schemas["all.json"] = schema_all()
     return {name: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for name, value in schemas.items()}

@@ -42,7 +42,8 @@ def objection(words: str) -> str | None:
     found = next((one for one in COMMANDS if words == one.name or words.startswith(f"{one.name} ")), None)
     if found is None:
         return f"there is no command `maestro {words}`"
-    used = set(re.findall(r"(?<![\w-])(--?[a-zA-Z][\w-]*)", re.sub(r'"[^"]*"', "", words)))
+    ours = words.partition(" -- ")[0]  # what follows is another program's
+    used = set(re.findall(r"(?<![\w-])(--?[a-zA-Z][\w-]*)", re.sub(r'"[^"]*"', "", ours)))
     unknown = used - options_of(found)
     return f"`maestro {words}`: no option {', '.join(sorted(unknown))}" if unknown else None
 

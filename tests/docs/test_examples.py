@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gates.commands.explain import split_sections
+from maestro.chain.layout_document import load_layout
 from maestro.config import load_config
 from maestro.documents import rules
 from maestro.documents.parse import parse
@@ -54,6 +55,8 @@ def test_whole_documents_on_any_page_are_sound(page: Path) -> None:
             load_trust_policy("trust.yaml", content.encode())
         elif "\nkind: Release" in content:
             load_release("release.yaml", content.encode())
+        elif "\nkind: Layout" in content:
+            load_layout("layout.yaml", content.encode())
         elif "\nkind:" in content:
             assert found(content) == [], content
         else:
