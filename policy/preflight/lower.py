@@ -544,7 +544,8 @@ class Body:
         if term.kind == "set":
             if not atoms:
                 raise Refused(term.place, "an empty set in a form that is not understood")
-            of: Type = {"type": "set", "of": types.union([atom.type for atom in atoms])}
+            each = [atom.type for atom in atoms]
+            of: Type = {"type": "set", "of": types.union(each), "each": each}
             return f"{{{', '.join(atom.text for atom in atoms)}}}", of
         return self.object(term, atoms)
 

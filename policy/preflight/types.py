@@ -2,7 +2,8 @@
 ``{"type": "array", "static": […], "dynamic": …}``. Only as wide as needed to refuse whatever OPA's checker might
 refuse. ``arguments`` of an ``any``: OPA has no type for it yet. They are the names of the function's arguments that it
 is the type of (``policy.preflight.argument_types``); there are none where it is what ``set()`` holds. ``typed``: what
-stands beside them in a union, which to OPA is then the whole of it.
+stands beside them in a union, which to OPA is then the whole of it. ``each`` of a set: of its elements one by one,
+where it is written out.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ def _untyped_as(of: Type, change: Callable[[Type], Type]) -> Type:
         found["of"] = [_untyped_as(member, change) for member in of["of"]]
     elif "of" in of:
         found["of"] = _untyped_as(of["of"], change)
+        if "each" in of:
+            found["each"] = [_untyped_as(element, change) for element in of["each"]]
     if of["type"] == "object":
         static = of.get("static", [])
         found["static"] = [{"key": one["key"], "value": _untyped_as(one["value"], change)} for one in static]
@@ -96,7 +99,9 @@ def is_untyped(of: Type) -> bool:
 def parts(one: Type, other: Type) -> list[tuple[Type, Type]]:
     """What two arrays, sets or objects hold, side by side."""
     if one["type"] == "set":
-        return [(one.get("of", ANY), other.get("of", ANY))]
+        first, second = one.get("of", ANY), other.get("of", ANY)
+        pairs = [(element, second) for element in one.get("each", [first])]
+        return pairs + [(first, element) for element in other.get("each", [])]
     if one["type"] == "array":
         longest = max(len(one.get("static", [])), len(other.get("static", [])))
         return [(_element(one, at), _element(other, at)) for at in range(longest + 1)]
@@ -152,7 +157,7 @@ def _overlap(one: Type, other: Type) -> bool:
     if one["type"] != other["type"]:
         return False
     if one["type"] == "set":
-        return overlap(one.get("of", ANY), other.get("of", ANY))
+        return all(overlap(first, second) for first, second in parts(one, other))
     if one["type"] == "array":
         first, second = one.get("static", []), other.get("static", [])
         if (len(first) > len(second) and "dynamic" not in other) or (len(second) > len(first) and "dynamic" not in one):
