@@ -19,12 +19,15 @@ from maestro.provenance.verify import Evidence, Subject, Verification, verify
 class VerifiedImage:
     """One image. ``pinned``: its name by digest, what was judged; None where the registry's answer was of no use.
 
-    ``verifications``: of the manifest itself, or one for each platform, or both, as trust.yaml asks.
+    ``verifications``: of the manifest itself, or one for each platform, or both, as trust.yaml asks. ``manifest``: its
+    bytes; ``evidence``: everything that was found beside it.
     """
 
     image: Reference
     pinned: Reference | None
     verifications: tuple[Verification, ...]
+    manifest: bytes = b""
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def proven(self) -> bool:
@@ -50,9 +53,11 @@ def verify_image(
     pinned = Reference(image.registry, image.repository, None, manifest.sha256)
     whole, each = _split(policy, manifest, image.name)
     found: list[Verification] = []
+    used: list[Evidence] = []
     if whole.artifacts or not each.artifacts:
         subject = Subject(image.name, manifest.sha256, _label(image))
-        found += verify([subject], attestations(registry, subject.sha256, believed.keys), whole, believed, now)
+        used += attestations(registry, subject.sha256, believed.keys)
+        found += verify([subject], used, whole, believed, now)
     if each.artifacts:
         for subject, problem in _platforms(image, manifest):
             evidence = (
@@ -60,8 +65,9 @@ def verify_image(
                 if problem is None
                 else [Evidence("the index", b"", problem)]
             )
+            used += evidence
             found += verify([subject], evidence, each, believed, now)
-    return VerifiedImage(image, pinned, tuple(found))
+    return VerifiedImage(image, pinned, tuple(found), manifest.data, tuple(used))
 
 
 def _label(image: Reference) -> str:

@@ -37,6 +37,7 @@ RepositoryUri = Annotated[
     ),
 ]
 Number = Annotated[int, Field(ge=1, le=10**18)]
+Patterns = Annotated[tuple[Pattern, ...], Field(strict=False)]
 
 
 class Root(StrictModel):
@@ -169,6 +170,38 @@ class Artifact(StrictModel):
         return tuple(said)
 
 
+class LoosenRelease(StrictModel):
+    """What of the strict rules is given up for one release. Each stands in every report."""
+
+    any_parts: bool = Field(default=False, description="Whatever release.yaml names will do, one part alone as well")
+    several_commits: bool = Field(default=False, description="Its parts may come from different commits")
+
+
+class ReleaseParts(StrictModel):
+    """What a release must consist of at least: release.yaml comes with the release, and could leave it out."""
+
+    name: Name = Field(description="The release's name, as release.yaml says it", examples=["api"])
+    artifacts: Patterns = Field(
+        default=(),
+        description="For each of these there is a file: its path as release.yaml writes it",
+        examples=[["dist/api-*.tar.gz"]],
+    )
+    images: Patterns = Field(
+        default=(),
+        description="For each of these there is an image: its name without the digest",
+        examples=[["ghcr.io/acme/api"]],
+    )
+    policy_bundles: Patterns = Field(default=(), description="For each of these there is a policy bundle")
+    requires: Annotated[tuple[Literal["chain", "verdicts", "receipts"], ...], Field(strict=False)] = Field(
+        default=(), description="What else it may not be without", examples=[["chain", "receipts"]]
+    )
+    loosen: LoosenRelease = Field(default=LoosenRelease(), description="Strict rules given up here")
+
+    def loosened(self) -> tuple[str, ...]:
+        """What this entry lets through beyond the strict defaults, as reports say it."""
+        return tuple(f"loosen.{name}" for name in type(self.loosen).model_fields if getattr(self.loosen, name))
+
+
 class TrustPolicy(StrictModel):
     """Whose word about an artifact is believed."""
 
@@ -183,6 +216,9 @@ class TrustPolicy(StrictModel):
     )
     artifacts: Annotated[tuple[Artifact, ...], Field(strict=False)] = Field(
         default=(), description="What must be proven, of what"
+    )
+    releases: Annotated[tuple[ReleaseParts, ...], Field(strict=False)] = Field(
+        default=(), description="What releases must consist of; where there are any, no other release is let out"
     )
 
     def artifacts_of(self, name: str) -> tuple[Artifact, ...]:
@@ -228,8 +264,9 @@ def _relations(policy: TrustPolicy) -> Iterator[Refusal]:
         ("roots", [one.id for one in policy.roots]),
         ("keys", [one.id for one in policy.keys]),
         ("artifacts", [one.name for one in policy.artifacts]),
+        ("releases", [one.name for one in policy.releases]),
     ):
-        label = "name" if field == "artifacts" else "id"
+        label = "id" if field in ("roots", "keys") else "name"
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield _bad((field, index, label), "also names an entry before it")
@@ -238,6 +275,17 @@ def _relations(policy: TrustPolicy) -> Iterator[Refusal]:
             yield _bad(("keys", index, "valid_until"), "must be later than valid_from")
     for index, artifact in enumerate(policy.artifacts):
         yield from _artifact(policy, artifact, ("artifacts", index))
+    for index, release in enumerate(policy.releases):
+        yield from _release(release, ("releases", index))
+
+
+def _release(release: ReleaseParts, steps: tuple[str | int, ...]) -> Iterator[Refusal]:
+    named = release.artifacts or release.images or release.policy_bundles or release.requires
+    if not named and not release.loosen.any_parts:
+        remedy = "name its artifacts or images; `loosen: {any_parts: true}` asks for none, and reports show it"
+        yield _missing(steps, "asks for nothing: a release of any one part would do", remedy)
+    if named and release.loosen.any_parts:
+        yield _bad((*steps, "loosen", "any_parts"), "contradicts the parts that are named", "keep one of the two")
 
 
 def _artifact(policy: TrustPolicy, artifact: Artifact, steps: tuple[str | int, ...]) -> Iterator[Refusal]:

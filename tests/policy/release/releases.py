@@ -42,6 +42,15 @@ artifacts:
 """
 
 
+IMAGE_ENTRY = """\
+  - name: image
+    match: ["127.0.0.1:*/acme/api"]
+    builders:
+      - {builder: github-artifact-attestations, workflow: acme/build/.github/workflows/build.yml, tags: ["v*"]}
+    source: {repository: https://github.com/acme/api, repository_id: 712345678, tags: ["v*"]}
+"""
+
+
 def _key(name: str, indent: int) -> str:
     pem = "".join(" " * (indent + 4) + line + "\n" for line in keys.signer(name).public_key_pem.splitlines())
     pad = " " * indent
@@ -57,6 +66,11 @@ def config() -> str:
         + "release:\n  requires: [artifacts, chain]\n  layout_keys:\n"
         + _key("owner", 4)
     )
+
+
+def merge(folder: Path, path: str, text: str) -> None:
+    """Put a file on the default branch."""
+    GitRepo(folder).commit({path: text})
 
 
 def make(folder: Path) -> Path:

@@ -28,12 +28,12 @@ def test_all_of_it_side_by_side(repo: Path) -> None:
     code, out, err = maestro(repo, "verify", "release")
     assert (code, err) == (0, ""), out + err
     verdict = "allows the tree aaaaaaaaaaaa under the policy of bbbbbbbbbbbb"
-    assert out.splitlines() == [
+    assert re.sub(r" at main \(\w{12}\)", "", out).splitlines() == [
         "✔ artifact       dist/api.tar.gz: github-artifact-attestations (level 3)",
         "✔ policy bundle  dist/policy.tar.gz: policy revision 42, signed by release",
         "✔ chain          layout: checkout → build → verify",
         f"✔ verdict        verdict.sigstore.json: {verdict}",
-        "api 1.2.0 may be released: 4 of 4 parts hold",
+        "api 1.2.0 may be released: 4 of 4 parts hold, by maestro.yaml and trust.yaml",
     ]
 
 
@@ -95,11 +95,12 @@ def test_a_release_of_nothing_is_none(repo: Path) -> None:
     (repo / "release.yaml").write_text("apiVersion: maestro-conductor/v1\nkind: Release\nname: a\nversion: '1'\n")
     code, out, _ = maestro(repo, "verify", "release")
     assert code == 10
-    assert "a 1 MAY NOT be released: 0 of 2 parts hold" in out
+    assert "a 1 MAY NOT be released: 0 of 3 parts hold" in out
+    assert "release/empty" in out
 
 
 def test_bad_documents_are_explained(repo: Path) -> None:
-    (repo / "release.yaml").write_text(releases.RELEASE + "images: [ghcr.io/acme/api]\n")
+    (repo / "release.yaml").write_text(releases.RELEASE + "pictures: [ghcr.io/acme/api]\n")
     code, _, err = maestro(repo, "verify", "release")
     assert code == 2
     assert "release.yaml:11:1" in err

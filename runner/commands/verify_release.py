@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maestro.commands.attest import add_attest, write_summary
-from maestro.errors import UsageError
+from maestro.errors import MaestroError, UsageError
+from maestro.provenance.deciding import FORMATS
 from maestro.world import World
 
 if TYPE_CHECKING:
     from maestro.config import Config
+    from maestro.oci.images import VerifiedImage
+    from maestro.oci.reference import Reference
     from maestro.provenance.deciding import Decider
     from policy.release.document import Release
-    from policy.release.verifying import Judged
+    from policy.release.verifying import Judged, Part
+    from runner.governed import Governed
 
 _LARGEST = 1 << 20
 
@@ -24,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The release, and what decides."""
     add_release(parser)
     add_attest(parser)
-    parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    parser.add_argument("--format", choices=FORMATS, default="terminal")
 
 
 def add_release(parser: argparse.ArgumentParser) -> None:
@@ -37,36 +42,45 @@ def add_release(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A release, what it was judged by, and the verdict. ``folder``: that its paths are taken from."""
+    """A release, what it was judged by, and the verdict.
+
+    ``folder``: that its paths are taken from. ``said``: where what decided was read. ``governed``: the ledger.
+    """
 
     release: Release
     folder: Path
     config: Config
-    decider: Decider | None
+    said: str
+    decided: Decider | MaestroError
+    governed: Governed
     judged: Judged
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
-    """0 it may go out, 10 it may not.
+    """0 it may go out; 10 a part is refused; 1 none is, but one could not be judged.
 
     Raises:
         UsageError: release.yaml or maestro.yaml cannot be used.
     """
     from maestro.evidence.summary import summary_of
-    from policy.release.words import as_json, as_text
+    from policy.release.words import as_json, as_markdown, as_text
 
     done = judge_named(arguments, world)
     judged = done.judged
-    words = as_json if arguments.format == "json" else as_text
-    world.stdout.write(words(done.release, judged))
+    if arguments.format == "terminal":
+        colour = world.colour(world.stdout)
+        world.stdout.write(as_text(done.release, judged, policy=done.said, colour=colour))
+    else:
+        words = as_json if arguments.format == "json" else as_markdown
+        world.stdout.write(words(done.release, judged, policy=done.said))
     if arguments.attest is not None:
-        if done.decider is None or not judged.artifacts:
-            raise UsageError("there is no artifact that a summary could be about", remedy="leave --attest out")
+        if isinstance(done.decided, MaestroError) or not judged.proven:
+            raise UsageError("there is no file and no image that a summary could be about", remedy="leave --attest out")
         resource = arguments.resource or f"pkg:generic/{done.release.name}@{done.release.version}"
-        policy = done.decider.sha256
-        statement = summary_of(judged.artifacts, resource, policy, judged.evidence, world.now(), holds=judged.holds)
+        policy = done.decided.sha256
+        statement = summary_of(judged.proven, resource, policy, judged.evidence, world.now(), holds=judged.holds)
         write_summary(arguments, world, statement)
-    return 0 if judged.holds else 10
+    return judged.exit_code
 
 
 def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
@@ -77,11 +91,11 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
     """
     from maestro.commands.files import read_named
     from maestro.config import CONFIG_PATH, load_config
-    from maestro.provenance.deciding import decided_by
     from maestro.repository import Repository
     from policy.bundle.door import BundleDoor
     from policy.release.document import load_release
-    from policy.release.verifying import judge
+    from policy.release.verifying import Judges, judge
+    from runner.governed import governed_at
 
     path = world.cwd / arguments.release
     release = load_release(arguments.release, read_named(path, arguments.release, _LARGEST))
@@ -92,11 +106,33 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
             raise UsageError(f"there is no {CONFIG_PATH} at the policy revision", remedy="write one and merge it")
         config = load_config(CONFIG_PATH, tip.read(CONFIG_PATH))
         door = BundleDoor(repository.root, world.now(), world.environ)
-    kept: list[Decider] = []
+        governed = governed_at(tip, config, repository.root)
+    decided = _decided(arguments, world)
+    said = CONFIG_PATH if isinstance(decided, MaestroError) else f"{CONFIG_PATH} and trust.yaml"
+    judges = Judges(
+        decided, door, partial(_image, world), partial(_run, folder=path.parent, governed=governed, world=world)
+    )
+    judged = judge(release, path.parent, config, judges, world.now())
+    place = f"{said} at {branch} ({(tip.commit or '')[:12]})"
+    return Judgement(release, path.parent, config, place, decided, governed, judged)
 
-    def decider() -> Decider:
-        kept.append(decided_by(arguments, world))
-        return kept[0]
 
-    judged = judge(release, path.parent, config, decider, door, world.now())
-    return Judgement(release, path.parent, config, kept[0] if kept else None, judged)
+def _decided(arguments: argparse.Namespace, world: World) -> Decider | MaestroError:
+    from maestro.provenance.deciding import decided_by
+
+    try:
+        return decided_by(arguments, world)
+    except MaestroError as error:
+        return error
+
+
+def _image(world: World, image: Reference, by: Decider) -> VerifiedImage:
+    from maestro.commands.verify_image import verified
+
+    return verified(image, by, world)
+
+
+def _run(run_id: str, checkpoint: str, *, folder: Path, governed: Governed, world: World) -> Part:
+    from runner.released_run import judged_run
+
+    return judged_run(run_id, checkpoint, folder, governed, world)
