@@ -22,6 +22,11 @@ class Loosened:
     entry: str
     fields: tuple[str, ...]
 
+    @property
+    def for_everybody(self) -> bool:
+        """Whether anybody may sign; said loudly."""
+        return any(one.rpartition(": ")[2] == FOR_EVERYBODY for one in self.fields)
+
     def words(self) -> str:
         """In one line, without the entry's name."""
         return visible(", ".join(self.fields))
@@ -34,7 +39,7 @@ def paint(text: str, style: str, *, colour: bool) -> str:
 
 def loosened_lines(one: Loosened, *, colour: bool) -> Iterator[str]:
     """For the terminal; none where nothing is loosened."""
-    if FOR_EVERYBODY in one.fields:
+    if one.for_everybody:
         yield f"    {paint(ANYBODY, RED, colour=colour)}"
     if one.fields:
         marked = paint("loosened", YELLOW, colour=colour)
@@ -44,7 +49,7 @@ def loosened_lines(one: Loosened, *, colour: bool) -> Iterator[str]:
 def loosened_texts(some: Iterable[Loosened]) -> Iterator[str]:
     """Each loosening by itself, with the entry it stands in: for a page, where a long line would be cut."""
     for one in some:
-        if FOR_EVERYBODY in one.fields:
+        if one.for_everybody:
             yield ANYBODY
         yield from (f"{one.entry}: {field}" for field in one.fields)
 

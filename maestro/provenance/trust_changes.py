@@ -8,7 +8,7 @@ from typing import Any
 
 from maestro.config import TrustedKey
 from maestro.documents.fields import StrictModel
-from maestro.provenance.trust_policy import Artifact, Builder, ReleaseParts, Root, Source, TrustPolicy
+from maestro.provenance.trust_policy import Artifact, Builder, ReleaseParts, Root, Source, Summaries, TrustPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class TrustChange:
 
 def trust_changes(old: TrustPolicy, new: TrustPolicy) -> list[TrustChange]:
     """Everything that differs in meaning; nothing for comments and layout."""
-    return [*_roots(old, new), *_keys(old, new), *_artifacts(old, new), *_releases(old, new)]
+    return [*_roots(old, new), *_keys(old, new), *_artifacts(old, new), *_summaries(old, new), *_releases(old, new)]
 
 
 def _place(field: str, names: Sequence[str], name: str) -> tuple[str | int, ...]:
@@ -94,6 +94,27 @@ def _artifacts(old: TrustPolicy, new: TrustPolicy) -> Iterator[TrustChange]:
         before, after = was.get(name), now.get(name)
         if before != after:
             yield TrustChange(f"artifacts/{name}", _place("artifacts", [*now], name), tuple(_artifact(before, after)))
+
+
+def _summaries(old: TrustPolicy, new: TrustPolicy) -> Iterator[TrustChange]:
+    was, now = ({one.name: one for one in side.summaries} for side in (old, new))
+    for name in {**now, **was}:
+        before, after = was.get(name), now.get(name)
+        if before != after:
+            yield TrustChange(f"summaries/{name}", _place("summaries", [*now], name), tuple(_summary(before, after)))
+
+
+def _summary(old: Summaries | None, new: Summaries | None) -> Iterator[str]:
+    if new is None:
+        yield "is removed"
+        return
+    if old is None:
+        who = new.key or f"{new.identity} of {new.issuer}"
+        yield f"is added: what {who} says to have verified of {', '.join(new.resources)} is not verified again"
+        yield from (f"loosens {one.removeprefix('loosen.')}" for one in new.loosened())
+        return
+    yield from _loosening(old.loosen, new.loosen)
+    yield from _fields(old, new, ("name", "loosen"))
 
 
 def _releases(old: TrustPolicy, new: TrustPolicy) -> Iterator[TrustChange]:

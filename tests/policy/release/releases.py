@@ -51,7 +51,7 @@ IMAGE_ENTRY = """\
 """
 
 
-def _key(name: str, indent: int) -> str:
+def key(name: str, indent: int) -> str:
     pem = "".join(" " * (indent + 4) + line + "\n" for line in keys.signer(name).public_key_pem.splitlines())
     pad = " " * indent
     return f"{pad}- id: {name}\n{pad}  valid_from: 2026-01-01\n{pad}  public_key: |\n{pem}"
@@ -60,11 +60,11 @@ def _key(name: str, indent: int) -> str:
 def config() -> str:
     return (
         "apiVersion: maestro-conductor/v1\nkeys:\n"
-        + _key("gates", 2)
+        + key("gates", 2)
         + "bundles:\n  - path: policy/vendor/policy.tar.gz\n    minimum_revision: 1\n    keys:\n"
-        + _key("release", 6)
+        + key("release", 6)
         + "release:\n  requires: [artifacts, chain]\n  layout_keys:\n"
-        + _key("owner", 4)
+        + key("owner", 4)
     )
 
 

@@ -114,17 +114,34 @@ def cosign(repo: Path, summary: str) -> int:
     return subprocess.run(argv, cwd=repo, capture_output=True, timeout=60, check=False).returncode
 
 
-def summary(repo: Path, resource: str, *more: str) -> tuple[int, str, str]:
-    argv = ("verify", "summary", "dist/api.tar.gz", "--summary", "vsa", "--resource", resource, "--key", "packer.pub")
-    return maestro(repo, *argv, *more)
+def summary(repo: Path, resource: str) -> tuple[int, str, str]:
+    return maestro(repo, "verify", "summary", "dist/api.tar.gz", "--summary", "vsa", "--resource", resource)
+
+
+def believe_packer(repo: Path) -> None:
+    trust = (repo / "trust.yaml").read_text()
+    gate = "summaries:\n  - {name: gate, key: packer, resources: ['pkg:generic/api@*']}\n"
+    releases.merge(repo, "trust.yaml", trust + "keys:\n" + releases.key("packer", 2) + gate)
 
 
 def test_a_summary_goes_out_and_cosign_accepts_it(repo: Path) -> None:
+    believe_packer(repo)
     assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 0
     assert cosign(repo, "vsa") == 0
-    code, out, _ = summary(repo, "pkg:generic/api@1.2.0")
-    assert (code, out) == (0, "✔ dist/api.tar.gz was verified at 2026-11-25T12:00:00Z: SLSA_BUILD_LEVEL_3\n")
+    code, _, err = summary(repo, "pkg:generic/api@1.2.0")
+    assert (code, err.splitlines()[0]) == (
+        0,
+        "✔ dist/api.tar.gz was verified at 2026-11-25T12:00:00Z, level 3, says gate",
+    )
     assert summary(repo, "pkg:generic/api@1.2.1")[0] == 10
+
+
+def test_a_summary_by_an_older_trust_yaml_is_none(repo: Path) -> None:
+    believe_packer(repo)
+    assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 0
+    releases.merge(repo, "trust.yaml", (repo / "trust.yaml").read_text() + "# changed\n")
+    code, _, err = summary(repo, "pkg:generic/api@1.2.0")
+    assert (code, "verify/summary-policy" in err) == (10, True), err
 
 
 def test_a_summary_of_a_file(repo: Path) -> None:
@@ -134,10 +151,11 @@ def test_a_summary_of_a_file(repo: Path) -> None:
 
 
 def test_a_failed_summary_is_no_pass(repo: Path) -> None:
+    believe_packer(repo)
     _evil(repo)
     assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 10
     assert cosign(repo, "vsa") == 0, "cosign sees a signature, not a verdict"
-    code, _, err = summary(repo, "pkg:generic/api@1.2.0", "--level", "0")
+    code, _, err = summary(repo, "pkg:generic/api@1.2.0")
     assert code == 10
     assert "does not say PASSED but 'FAILED'" in err
 
