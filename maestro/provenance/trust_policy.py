@@ -176,7 +176,17 @@ class Artifact(StrictModel):
             said.append(f"max_age_days: {self.max_age_days}")
         if self.source is not None:
             said += [f"source.triggers: {one}" for one in self.source.triggers if one not in STRICT_TRIGGERS]
-        said += [f"builders: a level that this file states ({one.level})" for one in self.builders if one.level]
+        elif self.builders and not self.loosen.any_repository:
+            said.append("source: from whatever it is built")
+        if self.builders and self.signers < len(self.builders):
+            said.append(f"signers: {self.signers} of {len(self.builders)} builders")
+        for one in self.builders:
+            if one.level is not None:
+                said.append(f"builders.level: {one.level}, which this file states")
+            if one.builder == "slsa-github-generator" and one.tags:
+                said.append(f"builders.tags: {', '.join(one.tags)} instead of a release of the generator")
+            if one.branches:
+                said.append(f"builders.branches: {', '.join(one.branches)}, which move")
         return tuple(said)
 
 
