@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from maestro.commands.files import read_named
 from maestro.counting import many
 from maestro.ledger.folder import FolderStore
 from maestro.ledger.log import Log
@@ -23,6 +24,7 @@ from runner.looking import looked_at
 from runner.run_folder import run_folder
 
 KIND: Final = "receipts"
+_LARGEST: Final = 2 << 30
 
 
 def judged_run(run_id: str, checkpoint: str, folder: Path, said: Governed, world: World) -> Part:
@@ -75,3 +77,18 @@ def _part(run_id: str, report: RunReport, objections: list[str], not_proven: str
 
 def _refused(code: str, run_id: str, message: str) -> Part:
     return Part(KIND, run_id, code, message, reasons.REASONS[code][1])
+
+
+def files_of_run(run_id: str, said: Governed, world: World) -> dict[str, bytes]:
+    """What an auditor wants of a run's folder, by path: sessions, receipts, segments, logs.
+
+    Raises:
+        MaestroError: it cannot be read.
+    """
+    with looked_at(None, said.settings, world, said.root, run_id=run_id) as (_, place):
+        folder = run_folder(place, run_id).path
+        found = [
+            path for kind in ("sessions", "receipts", "segments", "logs") for path in sorted(folder.glob(f"{kind}/*"))
+        ]
+        files = [path for path in found if path.is_file() and not path.name.endswith(".tmp")]
+        return {path.relative_to(folder).as_posix(): read_named(path, path.name, _LARGEST) for path in files}

@@ -25,8 +25,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """
     from maestro.evidence.ecdsa_signer import find
     from maestro.repository import Repository
-    from policy.release.packing import pack
+    from policy.release.packing import Given, pack
     from policy.release.words import as_text
+    from runner.released_run import files_of_run
 
     folder = world.cwd / arguments.output
     if folder.exists():
@@ -40,9 +41,22 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     decider = None if isinstance(done.decided, MaestroError) else done.decided
     if decider is not None:
         with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-            tip = repository.snapshot(arguments.target or repository.default_branch_rev(None) or "HEAD")
+            tip = repository.snapshot(done.commit)
             roots = {one.id: tip.read(one.path) for one in decider.policy.roots}
-    files = pack(done.release, done.folder, done.config, decider, done.judged, signer, world.now(), roots)
+    named = done.release.receipts
+    runs = {one: files_of_run(one, done.governed, world) for one in (named.runs if named is not None else ())}
+    given = Given(
+        done.release,
+        done.folder,
+        done.config,
+        done.config_data,
+        done.commit,
+        decider,
+        done.judged,
+        roots,
+        runs,
+    )
+    files = pack(given, signer, world.now())
     try:
         for name, data in files.items():
             path = folder / name

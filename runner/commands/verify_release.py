@@ -44,13 +44,16 @@ def add_release(parser: argparse.ArgumentParser) -> None:
 class Judgement:
     """A release, what it was judged by, and the verdict.
 
-    ``folder``: that its paths are taken from. ``said``: where what decided was read. ``governed``: the ledger.
+    ``folder``: that its paths are taken from. ``said``: where what decided was read, and ``commit``.
+    ``config_data``: the bytes of maestro.yaml. ``governed``: the ledger.
     """
 
     release: Release
     folder: Path
     config: Config
+    config_data: bytes
     said: str
+    commit: str
     decided: Decider | MaestroError
     governed: Governed
     judged: Judged
@@ -104,24 +107,27 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
         tip = None if branch is None else repository.snapshot(branch)
         if tip is None or CONFIG_PATH not in tip.entries:
             raise UsageError(f"there is no {CONFIG_PATH} at the policy revision", remedy="write one and merge it")
-        config = load_config(CONFIG_PATH, tip.read(CONFIG_PATH))
+        config_data = tip.read(CONFIG_PATH)
+        config = load_config(CONFIG_PATH, config_data)
         door = BundleDoor(repository.root, world.now(), world.environ)
         governed = governed_at(tip, config, repository.root)
-    decided = _decided(arguments, world)
+    decided = _decided(arguments, tip.commit, world)
     said = CONFIG_PATH if isinstance(decided, MaestroError) else f"{CONFIG_PATH} and trust.yaml"
     judges = Judges(
         decided, door, partial(_image, world), partial(_run, folder=path.parent, governed=governed, world=world)
     )
     judged = judge(release, path.parent, config, judges, world.now())
-    place = f"{said} at {branch} ({(tip.commit or '')[:12]})"
-    return Judgement(release, path.parent, config, place, decided, governed, judged)
+    commit = tip.commit or ""
+    place = f"{said} at {branch} ({commit[:12]})"
+    return Judgement(release, path.parent, config, config_data, place, commit, decided, governed, judged)
 
 
-def _decided(arguments: argparse.Namespace, world: World) -> Decider | MaestroError:
+def _decided(arguments: argparse.Namespace, commit: str | None, world: World) -> Decider | MaestroError:
+    """By the trust.yaml of the very commit that maestro.yaml is of."""
     from maestro.provenance.deciding import decided_by
 
     try:
-        return decided_by(arguments, world)
+        return decided_by(argparse.Namespace(**{**vars(arguments), "target": commit}), world)
     except MaestroError as error:
         return error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.gates.governed import maestro
+from tests.policy.release import auditor
 from tests.runner.governed_runs import NOW, Runs, manifest
 
 CONFIG = "release: {requires: [receipts]}\n"
@@ -140,3 +141,21 @@ def test_a_checkpoint_that_is_not_there_judges_nothing(runs: Runs) -> None:
     assert (code, found[run][:2]) == (10, ("refused", "release/unreadable"))
     code, found = verify(runs, run, checkpoint="maestro.yaml")
     assert code == 10
+
+
+def test_an_auditor_follows_the_runs_of_the_pack(runs: Runs) -> None:
+    run = ids(runs)["a"]
+    assert verify(runs, run)[0] == 0
+    key = str(runs.key)
+    done = maestro(runs.repo, "evidence", "pack", "-o", "pack", "--key", key, environ=runs.environ, now=NOW)
+    assert done.code == 0, done.out + done.err
+    pack = runs.repo.path / "pack"
+    lines = auditor.commands(pack)
+    assert {line.split()[0] for line in lines} == auditor.TOOLS - {"opa"}
+    assert auditor.failed(pack, lines) == []
+    [log] = (pack / "runs" / run / "logs").iterdir()
+    log.write_text("a better story\n")
+    assert len(auditor.failed(pack, [line for line in lines if line.startswith("cosign")])) == 1
+    [receipt] = (pack / "runs" / run / "receipts").glob("*.json")
+    receipt.write_bytes(receipt.read_bytes() + b" ")
+    assert auditor.failed(pack, [line for line in lines if "grep -q" in line and receipt.name in line])

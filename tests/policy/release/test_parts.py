@@ -14,9 +14,9 @@ from maestro.errors import UsageError
 from policy.release.document import load_release
 from tests.maestro.oci.test_lying_registry import bundle
 from tests.maestro.provenance.refusals import RUN
-from tests.policy.release import releases
+from tests.policy.release import auditor, releases
 from tests.policy.release.releases import maestro
-from tests.support.registries import LyingRegistry, Reply
+from tests.support.registries import INDEX, MANIFEST, LyingRegistry, Reply, descriptor
 from tests.support.tools import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # in-toto recording
@@ -219,6 +219,39 @@ def test_anybody_may_sign_is_red(repo: Path, registry: LyingRegistry, monkeypatc
     assert "\x1b[31;1mANYBODY MAY SIGN" in out
     code, out, _ = maestro(repo, "verify", "release", "--format", "markdown")
     assert "**ANYBODY MAY SIGN" in out
+
+
+def index(server: LyingRegistry) -> str:
+    """An index whose two images are attested, each by itself; by its digest."""
+    children = [server.image(content=arch.encode()) for arch in ("amd64", "arm64")]
+    for child in children:
+        server.attach(bundle(child), child)
+    listed = [
+        descriptor(server.manifests[f"sha256:{child}"][1], MANIFEST, platform={"os": "linux", "architecture": arch})
+        for child, arch in zip(children, ("amd64", "arm64"), strict=True)
+    ]
+    made = server.put({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed})
+    return f"{server.address}/acme/api@sha256:{made}"
+
+
+def test_an_auditor_follows_the_images_of_the_pack(repo: Path, registry: LyingRegistry) -> None:
+    """Of the image its manifest is proven, of the index each platform's."""
+    trust = (repo / "trust.yaml").read_text()
+    releases.merge(
+        repo, "trust.yaml", trust.replace("  - name: image\n", "  - name: image\n    of_an_index: platforms\n")
+    )
+    one, many = image(registry), index(registry)
+    name_images(repo, one, many)
+    code, out, err = maestro(repo, "evidence", "pack", "-o", "pack", "--key", "key.pem")
+    assert code == 0, out + err
+    pack = repo / "pack"
+    lines = [line for line in auditor.commands(pack) if "images/" in line or "--digest" in line]
+    assert len(lines) == 2 + 2 + 3 + 3  # manifests, platforms in the index, attestations, what was concluded
+    assert auditor.failed(pack, lines) == []
+    attested = [line for line in lines if "--trusted-root" in line]
+    assert len(attested) == 3
+    other = [re.sub(r"--digest \w+", f"--digest {'0' * 64}", line) for line in attested]
+    assert auditor.failed(pack, other) == other
 
 
 def test_the_guide_shows_what_is_said(repo: Path, registry: LyingRegistry) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -12,8 +13,9 @@ import pytest
 
 from tests.maestro.chain import chains
 from tests.maestro.provenance.refusals import RUN, attested
-from tests.policy.release import releases
+from tests.policy.release import auditor, releases
 from tests.policy.release.releases import maestro
+from tests.support.git_repo import GitRepo
 from tests.support.tools import tool
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # in-toto recording
@@ -163,23 +165,31 @@ def test_a_failed_summary_is_no_pass(repo: Path) -> None:
 def test_an_auditor_follows_the_pack_without_us(repo: Path) -> None:
     code, out, err = maestro(repo, "evidence", "pack", "-o", "pack", "--key", "key.pem")
     assert code == 0, out + err
-    readme = (repo / "pack/README.md").read_text()
-    commands = [line for block in re.findall(r"^```sh\n(.*?)^```", readme, re.M | re.S) for line in block.splitlines()]
-    assert {word for line in commands for word in re.findall(r"^\w+", line)} == {
-        "sha256sum", "cosign", "opa", "openssl", "grep",
-    }  # fmt: skip
-    environ = {"PATH": f"{Path(tool('cosign')).parent}:/usr/bin:/bin", "HOME": str(repo.parent)}
+    pack = repo / "pack"
+    commands = auditor.commands(pack)
+    assert {word for line in commands for word in re.findall(r"^\w+", line)} == auditor.TOOLS
+    assert auditor.failed(pack, commands) == []
+    assert len(commands) >= 16
+    (pack / "artifacts/dist/api.tar.gz").write_bytes(b"another")
+    wrong = [line for line in commands if "artifacts/dist/api.tar.gz" in line or line.startswith("sha256sum -c")]
+    assert len(wrong) == 4
+    assert auditor.failed(pack, wrong) == wrong
 
-    def follow(line: str) -> int:
-        done = subprocess.run(
-            ["sh", "-c", line], cwd=repo / "pack", env=environ, capture_output=True, text=True, timeout=60, check=False
-        )
-        return done.returncode
 
-    failed = [line for line in commands if follow(line) != 0]
-    assert failed == []
-    assert len(commands) >= 12
-    (repo / "pack/artifacts/dist/api.tar.gz").write_bytes(b"another")
-    failed = [line for line in commands if "artifacts/dist/api.tar.gz" in line or line.startswith("sha256sum")]
-    assert len(failed) == 4
-    assert all(follow(line) != 0 for line in failed)
+def test_the_pack_says_what_decided(repo: Path) -> None:
+    assert maestro(repo, "evidence", "pack", "-o", "pack", "--key", "key.pem")[0] == 0
+    pack = repo / "pack"
+    assert (pack / "decided-by/trust.yaml").read_bytes() == (repo / "trust.yaml").read_bytes()
+    assert (pack / "decided-by/maestro.yaml").read_bytes() == (repo / "maestro.yaml").read_bytes()
+    excerpt = json.loads((pack / "decided-by/trust.excerpt.json").read_text())
+    assert excerpt["commit"] == GitRepo(repo).head
+    assert excerpt["sha256"] == hashlib.sha256((repo / "trust.yaml").read_bytes()).hexdigest()
+    assert [one["name"] for one in excerpt["artifacts"]] == ["api"]
+    assert excerpt["artifacts"][0]["source"]["repository_id"] == 712345678
+    assert excerpt["loosened"] == []
+    assert f"git show {GitRepo(repo).head}:trust.yaml" in (pack / "README.md").read_text()
+    with (pack / "decided-by/trust.yaml").open("a") as file:
+        file.write("# milder\n")
+    lines = [line for line in auditor.commands(pack) if "decided-by/trust.yaml" in line]
+    assert len(lines) == 2
+    assert auditor.failed(pack, lines) == lines
