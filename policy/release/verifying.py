@@ -45,7 +45,7 @@ class Part:
     """The verdict on one part.
 
     ``reason``: None where it holds, else a stable code. ``judged``: False where nothing is known about it.
-    ``commits``: that it was made from, where its evidence says so.
+    ``commits``: that it was made from, where its evidence says so; ``tree``: the git tree that a verdict is about.
     """
 
     kind: str
@@ -56,6 +56,7 @@ class Part:
     judged: bool = True
     loosened: tuple[Loosened, ...] = ()
     commits: tuple[str, ...] = ()
+    tree: str | None = None
 
     @property
     def outcome(self) -> Literal["holds", "refused", "errored"]:
@@ -101,12 +102,14 @@ class Judges:
         door: of policy bundles.
         image: asks an image's registry, and judges what lies there.
         run: the verdict on a run (its id, the checkpoint's path below the release's folder).
+        tree: the git tree of a commit; None where the repository does not have it.
     """
 
     decided: Decider | MaestroError
     door: BundleDoor
     image: Callable[[Reference, Decider], VerifiedImage]
     run: Callable[[str, str], Part]
+    tree: Callable[[str], str | None]
 
 
 def judge(release: Release, folder: Path, config: Config, judges: Judges, now: dt.datetime) -> Judged:
@@ -224,13 +227,14 @@ class _Release:
             _require(chain, self._folder, path)
         return "; ".join(as_lines(chain))
 
-    def _verdict(self, name: str) -> str:
+    def _verdict(self, name: str) -> Part:
         from maestro.evidence.errors import BadEvidence
 
         verdict = read_attested(read_named(self._folder / name, name, SIZE_LIMIT), trust_of(self._config.keys))
         if not verdict.allowed:
             raise BadEvidence("the verdict blocks", remedy="see `maestro check`")
-        return f"allows the tree {verdict.tree[:12]} under the policy of {verdict.policy_revision[:12]}"
+        said = f"allows the tree {verdict.tree[:12]} under the policy of {verdict.policy_revision[:12]}"
+        return Part("verdict", name, None, said, tree=verdict.tree)
 
     def demands(self, parts: Sequence[Part]) -> Iterator[Part]:
         """What the policy revision asks of the release as a whole, where it is not met or loosened."""
@@ -280,10 +284,21 @@ class _Release:
             yield Part("release", entry.name, None, said, loosened=(Loosened(entry.name, entry.loosened()),))
 
     def _one_commit(self, entry: ReleaseParts | None, parts: Sequence[Part]) -> Iterator[Part]:
+        if entry is not None and entry.loosen.several_commits:
+            return
         by_commit = {commit: part for part in reversed(parts) for commit in part.commits}
-        if len(by_commit) > 1 and not (entry is not None and entry.loosen.several_commits):
+        if len(by_commit) > 1:
             said = ", ".join(f"{part.name} from {commit[:12]}" for commit, part in reversed(by_commit.items()))
             yield _refused(reasons.SEVERAL_COMMITS, "release", self._release.name, said)
+            return
+        about = [part for part in parts if part.tree is not None]
+        for commit in by_commit if about else ():
+            tree = self._judges.tree(commit)
+            has = f"has {tree[:12]}" if tree is not None else "is not in this repository"
+            for part in about:
+                if part.tree != tree:
+                    said = f"{part.name} is about the tree {str(part.tree)[:12]}, and the commit {commit[:12]} {has}"
+                    yield _refused(reasons.SEVERAL_COMMITS, "release", self._release.name, said)
 
 
 def _proof(kind: str, name: str, verifications: Sequence[Verification]) -> Part:

@@ -114,7 +114,11 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
     decided = _decided(arguments, tip.commit, world)
     said = CONFIG_PATH if isinstance(decided, MaestroError) else f"{CONFIG_PATH} and trust.yaml"
     judges = Judges(
-        decided, door, partial(_image, world), partial(_run, folder=path.parent, governed=governed, world=world)
+        decided,
+        door,
+        image=partial(_image, world),
+        run=partial(_run, folder=path.parent, governed=governed, world=world),
+        tree=partial(_tree, governed.root, world),
     )
     judged = judge(release, path.parent, config, judges, world.now())
     commit = tip.commit or ""
@@ -142,3 +146,13 @@ def _run(run_id: str, checkpoint: str, *, folder: Path, governed: Governed, worl
     from runner.released_run import judged_run
 
     return judged_run(run_id, checkpoint, folder, governed, world)
+
+
+def _tree(root: Path, world: World, commit: str) -> str | None:
+    from maestro.repository import Repository
+
+    try:
+        with Repository.open(root, world.environ) as repository:
+            return repository.snapshot(commit).tree_id()
+    except MaestroError:
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from maestro.cli import main
@@ -12,9 +13,10 @@ from maestro.evidence.verdict import TreeVerdict, attest
 from maestro.world import World
 from tests.maestro.chain import chains
 from tests.maestro.evidence import keys
-from tests.maestro.provenance.refusals import SIGSTORE, attested
+from tests.maestro.provenance.refusals import RUN, SIGSTORE, attested
 from tests.policy.bundle import bundles
 from tests.support.git_repo import GitRepo
+from tests.support.private_sigstore.workflow import Run
 
 RELEASE = """\
 apiVersion: maestro-conductor/v1
@@ -73,6 +75,11 @@ def merge(folder: Path, path: str, text: str) -> None:
     GitRepo(folder).commit({path: text})
 
 
+def built(folder: Path, **changes: str) -> Run:
+    """The build of the release: at the first commit, on which the verdict was given."""
+    return replace(RUN, **{"commit": GitRepo(folder).git("rev-list", "--max-parents=0", "HEAD"), **changes})
+
+
 def make(folder: Path) -> Path:
     """The repository; its working tree holds the release."""
     git = GitRepo.init(folder)
@@ -83,9 +90,10 @@ def make(folder: Path) -> Path:
     data = b"the artifact"
     made = {"dist/api.tar.gz": data, "dist/policy.tar.gz": archive}
     chains.make(folder, produce=made)
-    verdict = TreeVerdict("a" * 40, True, "b" * 40, chains.NOW, "0.1.0", None, {}, {})
+    tree = git.git("rev-parse", "HEAD^{tree}")
+    verdict = TreeVerdict(tree, True, "b" * 40, chains.NOW, "0.1.0", None, {}, {})
     for name, content in {
-        "api.sigstore.json": attested().data,
+        "api.sigstore.json": attested(built(folder)).data,
         "dist/policy.tar.gz.sigstore.json": statement,
         "verdict.sigstore.json": attest(verdict, keys.signer("gates")),
         "release.yaml": RELEASE.encode(),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from maestro.errors import UsageError
 from policy.release.document import load_release
 from tests.maestro.oci.test_lying_registry import bundle
-from tests.maestro.provenance.refusals import RUN
 from tests.policy.release import auditor, releases
 from tests.policy.release.releases import maestro
 from tests.support.registries import INDEX, MANIFEST, LyingRegistry, Reply, descriptor
@@ -39,10 +37,10 @@ def repo(tmp_path: Path) -> Path:
     return folder
 
 
-def image(server: LyingRegistry, tag: str = "v1", **run: str) -> str:
+def image(repo: Path, server: LyingRegistry, tag: str = "v1", **run: str) -> str:
     """An attested image in the registry, by its digest."""
     made = server.image(tag, content=tag.encode())
-    server.attach(bundle(made, replace(RUN, **run)), made)
+    server.attach(bundle(made, releases.built(repo, **run)), made)
     return f"{server.address}/acme/api@sha256:{made}"
 
 
@@ -58,7 +56,7 @@ def ask(repo: Path) -> tuple[int, Found]:
 
 
 def test_an_image_is_a_part(repo: Path, registry: LyingRegistry) -> None:
-    name = image(registry)
+    name = image(repo, registry)
     name_images(repo, name)
     code, out, _ = maestro(repo, "verify", "release")
     assert code == 0, out
@@ -67,7 +65,7 @@ def test_an_image_is_a_part(repo: Path, registry: LyingRegistry) -> None:
 
 
 def test_an_image_that_is_not_proven_stops_the_release(repo: Path, registry: LyingRegistry) -> None:
-    good, evil = image(registry), image(registry, "evil", repository="acme/api-evil")
+    good, evil = image(repo, registry), image(repo, registry, "evil", repository="acme/api-evil")
     bare = f"{registry.address}/acme/api@sha256:{registry.image('bare', content=b'bare')}"
     none = f"{registry.address}/acme/api@sha256:{'0' * 64}"
     name_images(repo, good, evil, bare, none)
@@ -82,7 +80,7 @@ def test_an_image_that_is_not_proven_stops_the_release(repo: Path, registry: Lyi
 
 
 def test_what_cannot_be_asked_is_errored_and_the_worst_counts(repo: Path, registry: LyingRegistry) -> None:
-    name = image(registry)
+    name = image(repo, registry)
     name_images(repo, name)
     registry.lie = lambda asked: Reply(429, {"Retry-After": "3600"})
     code, found = ask(repo)
@@ -95,7 +93,7 @@ def test_what_cannot_be_asked_is_errored_and_the_worst_counts(repo: Path, regist
 
 
 def test_a_registry_that_sends_another_image(repo: Path, registry: LyingRegistry) -> None:
-    name, other = image(registry), image(registry, "v2")
+    name, other = image(repo, registry), image(repo, registry, "v2")
     name_images(repo, name)
     registry.manifests["sha256:" + name.partition("sha256:")[2]] = registry.manifests[
         "sha256:" + other.partition("sha256:")[2]
@@ -140,7 +138,7 @@ def demand(repo: Path, text: str) -> None:
 
 
 def test_a_release_that_names_fewer_parts_than_trust_yaml_asks_for(repo: Path, registry: LyingRegistry) -> None:
-    name = image(registry)
+    name = image(repo, registry)
     demand(
         repo,
         '  - name: api\n    artifacts: ["dist/api*", "dist/sbom.json"]\n    images: ["127.0.0.1:*/acme/api"]\n'
@@ -193,7 +191,7 @@ def test_a_trust_yaml_that_cannot_be_read_lets_nothing_out(repo: Path) -> None:
 
 def test_parts_of_two_commits_are_no_release(repo: Path, registry: LyingRegistry) -> None:
     """An old image with good provenance beside a new file: each is proven, together they were never built."""
-    name_images(repo, image(registry, "old", commit="e" * 40))
+    name_images(repo, image(repo, registry, "old", commit="e" * 40))
     code, found = ask(repo)
     assert (code, found["release", "api"]) == (10, ("refused", "release/several-commits"))
     assert {said for (kind, _), said in found.items() if kind != "release"} == {("holds", None)}
@@ -212,7 +210,7 @@ def test_anybody_may_sign_is_red(repo: Path, registry: LyingRegistry, monkeypatc
     releases.merge(
         repo, "trust.yaml", f"{head}  - name: image\n{match}    minimum_level: 0\n    loosen: {{anyone: true}}\n"
     )
-    name_images(repo, image(registry, repository="acme/api"))
+    name_images(repo, image(repo, registry, repository="acme/api"))
     monkeypatch.setattr(World, "colour", lambda self, stream: True)
     code, out, _ = maestro(repo, "verify", "release")
     assert code == 0, out
@@ -221,11 +219,11 @@ def test_anybody_may_sign_is_red(repo: Path, registry: LyingRegistry, monkeypatc
     assert "**ANYBODY MAY SIGN" in out
 
 
-def index(server: LyingRegistry) -> str:
+def index(repo: Path, server: LyingRegistry) -> str:
     """An index whose two images are attested, each by itself; by its digest."""
     children = [server.image(content=arch.encode()) for arch in ("amd64", "arm64")]
     for child in children:
-        server.attach(bundle(child), child)
+        server.attach(bundle(child, releases.built(repo)), child)
     listed = [
         descriptor(server.manifests[f"sha256:{child}"][1], MANIFEST, platform={"os": "linux", "architecture": arch})
         for child, arch in zip(children, ("amd64", "arm64"), strict=True)
@@ -240,7 +238,7 @@ def test_an_auditor_follows_the_images_of_the_pack(repo: Path, registry: LyingRe
     releases.merge(
         repo, "trust.yaml", trust.replace("  - name: image\n", "  - name: image\n    of_an_index: platforms\n")
     )
-    one, many = image(registry), index(registry)
+    one, many = image(repo, registry), index(repo, registry)
     name_images(repo, one, many)
     code, out, err = maestro(repo, "evidence", "pack", "-o", "pack", "--key", "key.pem")
     assert code == 0, out + err
@@ -255,11 +253,12 @@ def test_an_auditor_follows_the_images_of_the_pack(repo: Path, registry: LyingRe
 
 
 def test_the_guide_shows_what_is_said(repo: Path, registry: LyingRegistry) -> None:
-    good = image(registry)
+    good = image(repo, registry)
     demand(repo, '  - {name: api, artifacts: ["dist/api*", "dist/sbom.json"], images: ["127.0.0.1:*/acme/api"]}\n')
-    name_images(repo, good, image(registry, "evil", repository="acme/api-evil"))
+    name_images(repo, good, image(repo, registry, "evil", repository="acme/api-evil"))
     code, out, _ = maestro(repo, "verify", "release")
     assert code == 10
     said = re.sub(r"at main \(\w+\)", "at main (1f89e38ab0c4)", out.replace(registry.address, "ghcr.io"))
     said = said.replace("127.0.0.1:*", "ghcr.io")
+    said = re.sub(r"the tree \w+", "the tree 611a541d484e", said)
     assert f"```text\n{said}```" in (ROOT / "docs/guides/release.md").read_text("utf-8"), said

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from maestro.evidence.verdict import TreeVerdict, attest
 from tests.maestro.chain import chains
-from tests.maestro.provenance.refusals import RUN, attested
+from tests.maestro.evidence import keys
+from tests.maestro.provenance.refusals import attested
 from tests.policy.release import auditor, releases
 from tests.policy.release.releases import maestro
 from tests.support.git_repo import GitRepo
@@ -29,7 +31,8 @@ def repo(tmp_path: Path) -> Path:
 def test_all_of_it_side_by_side(repo: Path) -> None:
     code, out, err = maestro(repo, "verify", "release")
     assert (code, err) == (0, ""), out + err
-    verdict = "allows the tree aaaaaaaaaaaa under the policy of bbbbbbbbbbbb"
+    tree = GitRepo(repo).git("rev-parse", "HEAD^{tree}")
+    verdict = f"allows the tree {tree[:12]} under the policy of bbbbbbbbbbbb"
     assert re.sub(r" at main \(\w{12}\)", "", out).splitlines() == [
         "✔ artifact       dist/api.tar.gz: github-artifact-attestations (level 3)",
         "✔ policy bundle  dist/policy.tar.gz: policy revision 42, signed by release",
@@ -58,9 +61,18 @@ def _milder(repo: Path) -> None:
 
 
 def _evil(repo: Path) -> None:
-    from dataclasses import replace
+    run = releases.built(repo, repository="acme/api-evil")
+    (repo / "api.sigstore.json").write_bytes(attested(run).data)
 
-    (repo / "api.sigstore.json").write_bytes(attested(replace(RUN, repository="acme/api-evil")).data)
+
+def _replayed(repo: Path) -> None:
+    """A verdict that allows, of another day."""
+    verdict = TreeVerdict("a" * 40, True, "b" * 40, chains.NOW, "0.1.0", None, {}, {})
+    (repo / "verdict.sigstore.json").write_bytes(attest(verdict, keys.signer("gates")))
+
+
+def _of_no_commit_here(repo: Path) -> None:
+    (repo / "api.sigstore.json").write_bytes(attested(releases.built(repo, commit="1f" * 20)).data)
 
 
 def _other_owner(repo: Path) -> None:
@@ -76,6 +88,8 @@ CASES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
     "the chain is left out": (_drop("chain: {layout: layout, links: links}\n"), {"release/part-missing"}),
     "the layout is somebody else's": (_other_owner, {"chain/layout-signature"}),
     "the verdict is altered": (_tamper("verdict.sigstore.json"), {"release/verdict"}),
+    "a verdict about another tree": (_replayed, {"release/several-commits"}),
+    "a commit that nobody gave a verdict on": (_of_no_commit_here, {"release/several-commits"}),
     "an attestation is gone": (lambda repo: (repo / "api.sigstore.json").unlink(), {"release/unreadable"}),
 }
 
