@@ -195,6 +195,9 @@ class LoosenRelease(StrictModel):
 
     any_parts: bool = Field(default=False, description="Whatever release.yaml names will do, one part alone as well")
     several_commits: bool = Field(default=False, description="Its parts may come from different commits")
+    any_version: bool = Field(
+        default=False, description="The tags that its parts were built at need not name its version"
+    )
 
 
 class ReleaseParts(StrictModel):

@@ -11,6 +11,7 @@ EMPTY: Final = "release/empty"
 NO_POLICY: Final = "release/no-policy"
 PART_MISSING: Final = "release/part-missing"
 SEVERAL_COMMITS: Final = "release/several-commits"
+OTHER_VERSION: Final = "release/other-version"
 UNREADABLE: Final = "release/unreadable"
 NOT_JUDGED: Final = "release/not-judged"
 VERDICT: Final = "release/verdict"
@@ -28,6 +29,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     SEVERAL_COMMITS: (
         "its parts come from different commits",
         "build them again from one; `loosen: {several_commits: true}` in trust.yaml does without",
+    ),
+    OTHER_VERSION: (
+        "a part was built at the tag of another version",
+        "name what was built for this version; `loosen: {any_version: true}` in trust.yaml does without",
     ),
     UNREADABLE: ("a file is not there, or nothing says who is believed", "read the sentence beside it"),
     NOT_JUDGED: ("the part could not be judged: nothing is known about it", "try again"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from maestro.oci.images import VerifiedImage
 
 BUNDLE: Final = "bundle/"
+_TAGS: Final = "refs/tags/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Part:
     """The verdict on one part.
 
     ``reason``: None where it holds, else a stable code. ``judged``: False where nothing is known about it.
-    ``commits``: that it was made from, where its evidence says so; ``tree``: the git tree that a verdict is about.
+    ``commits``, ``tags``: that it was made from, where its evidence says so; ``tree``: the git tree that a verdict is
+    about.
     """
 
     kind: str
@@ -56,6 +59,7 @@ class Part:
     judged: bool = True
     loosened: tuple[Loosened, ...] = ()
     commits: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     tree: str | None = None
 
     @property
@@ -255,6 +259,7 @@ class _Release:
             yield _refused(reasons.NO_POLICY, "release", release.name, message)
         yield from self._named(entry)
         yield from self._one_commit(entry, parts)
+        yield from self._this_version(entry, parts)
 
     def _unreadable(self) -> str:
         raise (
@@ -300,6 +305,22 @@ class _Release:
                     said = f"{part.name} is about the tree {str(part.tree)[:12]}, and the commit {commit[:12]} {has}"
                     yield _refused(reasons.SEVERAL_COMMITS, "release", self._release.name, said)
 
+    def _this_version(self, entry: ReleaseParts | None, parts: Sequence[Part]) -> Iterator[Part]:
+        """An old release, whole, under a new version would be proven in every part."""
+        if entry is not None and entry.loosen.any_version:
+            return
+        version = self._release.version
+        for part in parts:
+            wrong = [tag for tag in part.tags if not _names(tag, version)]
+            if wrong:
+                said = f"{part.name} was built at the tag {wrong[0]}, and this is the version {version}"
+                yield _refused(reasons.OTHER_VERSION, "release", self._release.name, said)
+
+
+def _names(tag: str, version: str) -> bool:
+    """Whether a tag is that of a version: ``v1.2.0``, ``1.2.0``, ``api-v1.2.0``, ``api/1.2.0``."""
+    return re.fullmatch(rf"(.*[^0-9A-Za-z.])?v?{re.escape(version)}", tag) is not None
+
 
 def _proof(kind: str, name: str, verifications: Sequence[Verification]) -> Part:
     """The verdict on what trust.yaml judges: the first problem, or who vouches for all of it."""
@@ -307,11 +328,13 @@ def _proof(kind: str, name: str, verifications: Sequence[Verification]) -> Part:
     met = [item for entry in entries for item in entry.met]
     loosened = dict.fromkeys(found for entry in entries if (found := entry.loosened()).fields)
     commits = dict.fromkeys(item.origin.commit for item in met if item.origin.commit)
+    refs = dict.fromkeys(item.origin.ref for item in met)
+    tags = tuple(ref.removeprefix(_TAGS) for ref in refs if ref.startswith(_TAGS))
     problem = next((one.problem for one in verifications if one.problem is not None), None)
     if problem is not None:
         return Part(kind, name, problem.code, problem.message, problem.remedy, loosened=tuple(loosened))
     said = ", ".join(dict.fromkeys(f"{item.built.name} (level {item.built.level})" for item in met))
-    return Part(kind, name, None, said, loosened=tuple(loosened), commits=tuple(commits))
+    return Part(kind, name, None, said, loosened=tuple(loosened), commits=tuple(commits), tags=tags)
 
 
 def owners_of(layout: bytes, config: Config, now: dt.datetime) -> list[str]:

@@ -50,6 +50,7 @@ LOOSENS: dict[str, str] = {
 }
 OF_RELEASES = {
     "LoosenRelease.several_commits": "loosen.several_commits",
+    "LoosenRelease.any_version": "loosen.any_version",
     "LoosenRelease.any_parts": "loosen.any_parts",
 }
 OF_SUMMARIES = {
@@ -172,8 +173,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             }
         ],
         "releases": [
-            {"name": "api", "artifacts": ["api*"], "loosen": {"several_commits": True}},
-            {"name": "anything", "loosen": {"any_parts": True}},
+            {"name": "api", "artifacts": ["api*"], "loosen": {"several_commits": True, "any_version": True}},
+            {"name": "anything", "loosen": {"any_parts": True, "any_version": True}},
         ],
     }
     files = {f"{id_}.json": text for id_, text in roots.items()}

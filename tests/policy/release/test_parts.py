@@ -11,6 +11,7 @@ import pytest
 
 from maestro.errors import UsageError
 from policy.release.document import load_release
+from policy.release.verifying import _names
 from tests.maestro.oci.test_lying_registry import bundle
 from tests.policy.release import auditor, releases
 from tests.policy.release.releases import maestro
@@ -199,6 +200,25 @@ def test_parts_of_two_commits_are_no_release(repo: Path, registry: LyingRegistry
     code, out, _ = maestro(repo, "verify", "release")
     assert code == 0, out
     assert "loosened by trust.yaml (api): loosen.several_commits" in out
+
+
+@pytest.mark.parametrize(("version", "same"), [("1.2.0", True), ("1.3.0", False), ("2.0", False), (".2.0", False)])
+def test_an_old_release_under_a_new_version(repo: Path, version: str, same: bool) -> None:
+    text = releases.RELEASE.replace("version: 1.2.0", f"version: '{version}'")
+    (repo / "release.yaml").write_text(text)
+    code, found = ask(repo)
+    assert (code == 0) == same
+    assert found.get(("release", "api")) == (None if same else ("refused", "release/other-version"))
+
+
+@pytest.mark.parametrize("tag", ["v1.2.0", "1.2.0", "api-v1.2.0", "api/1.2.0"])
+def test_a_tag_of_this_version(tag: str) -> None:
+    assert _names(tag, "1.2.0")
+
+
+@pytest.mark.parametrize("tag", ["v11.2.0", "0.1.2.0", "rev1.2.0", "v1.2.0-rc1", "v1x2x0", "v1.2.0\n", ""])
+def test_a_tag_of_another_version(tag: str) -> None:
+    assert not _names(tag, "1.2.0")
 
 
 def test_anybody_may_sign_is_red(repo: Path, registry: LyingRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
