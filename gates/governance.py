@@ -150,4 +150,7 @@ def _how_to_approve(owners: Sequence[str], approvers: Approvers, given: Sequence
         ways.append(f"adds a key to {approvers.signers_path} first, then runs `maestro approve`")
     short = [approval for approval in given if approval.verified]
     so_far = "; so far: " + ", ".join(f"{one.who} ({one.detail})" for one in short) if short else ""
-    return f"{who} {', or '.join(ways)}{so_far}"
+    # A file that does not count has a finding of its own; a review is in no file.
+    void = [approval for approval in given if not approval.verified and approval.path is None]
+    without = "".join(f"; {one.who} does not count: {one.detail}" for one in void)
+    return f"{who} {', or '.join(ways)}{so_far}{without}"

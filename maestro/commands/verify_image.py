@@ -26,13 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
-    """0 all proven, 10 not.
+    """0 all proven; else the worst of 10 not proven, 2 Docker's configuration is malformed, 3 there is no such image,
+    1 the registry cannot be asked. Each image has its verdict, whatever becomes of the others.
 
     Raises:
-        UsageError: no usable trust.yaml, a name that is none, Docker's configuration malformed.
-        SelectionError: an image that is not there.
-        ToolFailure: a registry that cannot be asked: nothing is known about its image.
+        UsageError: no usable trust.yaml, a name that is none.
     """
+    from maestro.oci.images import worst_exit_code
     from maestro.oci.reference import parse_reference
     from maestro.provenance.report import tell
 
@@ -46,15 +46,11 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             if one.proven and one.image.tag is not None:
                 # The tag may mean something else by the time that it is used.
                 world.stderr.write(f"use it as {one.pinned}\n")
-    return 0 if all(one.proven for one in found) else 10
+    return worst_exit_code(found)
 
 
 def verified(image: Reference, decides: Decider, world: World, *, plain_http: bool = False) -> VerifiedImage:
-    """The verdict on one image, by its registry.
-
-    Raises:
-        UsageError, SelectionError, ToolFailure: as :func:`run`.
-    """
+    """The verdict on one image, by its registry."""
     from maestro.oci.credentials import credentials_for
     from maestro.oci.images import verify_image
     from maestro.oci.registry import Registry

@@ -1,6 +1,7 @@
 """The attestations beside an image: its referrers (or the tag that stands in for them), and cosign's ``.att`` tag.
 
-What is found proves nothing yet. One that cannot be used is handed on with the reason, so that reports show it.
+What is found proves nothing yet. One that cannot be used, or not be had, is handed on with the reason, so that reports
+show it, and the others are judged without it.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from maestro.errors import MaestroError, ToolFailure
 from maestro.evidence.trust import Trust
 from maestro.oci.legacy import ENVELOPE, bundle_of
 from maestro.oci.manifests import Descriptor, Manifest
-from maestro.oci.registry import Registry
+from maestro.oci.registry import UNTOLD, Registry
 from maestro.provenance.reasons import NotProven
 from maestro.provenance.verify import Evidence
 
@@ -27,9 +29,6 @@ def attestations(registry: Registry, sha256: str, keys: Trust) -> list[Evidence]
         registry: the repository that the manifest lies in.
         sha256: of the manifest's bytes, hexadecimal.
         keys: those that may have signed an attestation of the old form.
-
-    Raises:
-        ToolFailure: the registry cannot be asked.
     """
     found = [*_guarded(f"referrers of sha256:{sha256[:12]}", _bundles(registry, sha256))]
     found += _guarded(f"tag sha256-{sha256[:12]}….att", _legacy(registry, sha256, keys))
@@ -40,11 +39,18 @@ def attestations(registry: Registry, sha256: str, keys: Trust) -> list[Evidence]
 
 
 def _guarded(what: str, evidence: Iterator[Evidence]) -> Iterator[Evidence]:
-    """The evidence, and instead of what is malformed the reason. A listing that ends so ends there."""
+    """The evidence, and instead of what is malformed or not to be had the reason. A listing that ends so ends there."""
     try:
         yield from evidence
     except NotProven as error:
         yield Evidence(what, b"", error)
+    except ToolFailure as error:
+        yield Evidence(what, b"", unanswered(error))
+
+
+def unanswered(error: MaestroError) -> NotProven:
+    """The reason that an outage is: no verdict, and what may help."""
+    return NotProven("verify/image-unanswered", error.message, error.remedy)
 
 
 def _limited(found: list[Descriptor] | tuple[Descriptor, ...]) -> list[Descriptor]:
@@ -59,7 +65,7 @@ def _bundles(registry: Registry, sha256: str) -> Iterator[Evidence]:
         fallback = registry.manifest(f"sha256-{sha256}")
         if fallback is not None and not fallback.is_index:
             raise NotProven("verify/image-listing", "the tag that stands in for the list of referrers is no index")
-        listed = [one for one in fallback.children if one.artifact_type == BUNDLE] if fallback is not None else []
+        listed = [one for one in fallback.children if one.artifact_type in (BUNDLE, *UNTOLD)] if fallback else []
     for descriptor in _limited(list({one.sha256: one for one in listed}.values())):
         name = f"referrer sha256:{descriptor.sha256[:12]}"
         yield from _guarded(name, _in_referrer(registry, descriptor, sha256, name))
@@ -69,6 +75,8 @@ def _in_referrer(registry: Registry, descriptor: Descriptor, subject: str, name:
     manifest = registry.manifest(f"sha256:{descriptor.sha256}", descriptor.sha256)
     if manifest is None:
         raise NotProven("verify/image-attestation", "it is listed, and is not there")
+    if descriptor.artifact_type != BUNDLE and manifest.artifact_type != BUNDLE:
+        return
     if manifest.subject != subject:
         said = f"sha256:{manifest.subject}" if manifest.subject is not None else "nothing"
         raise NotProven("verify/image-subject", f"it was attached to {said}, not to sha256:{subject}")

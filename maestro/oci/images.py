@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from maestro.oci.attestations import attestations
+from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
+from maestro.oci.attestations import attestations, unanswered
 from maestro.oci.manifests import Manifest
 from maestro.oci.reference import Reference
 from maestro.oci.registry import Registry, require_manifest
@@ -19,13 +22,15 @@ from maestro.provenance.verify import Evidence, Subject, Verification, verify
 class VerifiedImage:
     """One image. ``pinned``: its name by digest, what was judged; None where the registry's answer was of no use.
 
-    ``verifications``: of the manifest itself, or one for each platform, or both, as trust.yaml asks. ``manifest``: its
-    bytes; ``evidence``: everything that was found beside it.
+    ``verifications``: of the manifest itself, or one for each platform, or both, as trust.yaml asks.
+    ``failure``: why it was not judged, where the reason does not lie in what the registry sent.
+    ``manifest``: its bytes; ``evidence``: everything that was found beside it.
     """
 
     image: Reference
     pinned: Reference | None
     verifications: tuple[Verification, ...]
+    failure: MaestroError | None = None
     manifest: bytes = b""
     evidence: tuple[Evidence, ...] = ()
 
@@ -34,22 +39,39 @@ class VerifiedImage:
         """Whether it may be used, by its digest."""
         return self.pinned is not None and all(one.proven for one in self.verifications)
 
+    @property
+    def exit_code(self) -> int:
+        """0 proven; 10 not; else that of what kept it from being judged, wholly or in part."""
+        if self.proven:
+            return 0
+        if self.failure is not None:
+            return self.failure.exit_code
+        judged = [one for each in self.verifications for entry in each.entries for one in entry.judged]
+        unknown = any(one.problem is not None and one.problem.code == "verify/image-unanswered" for one in judged)
+        return ToolFailure.exit_code if unknown else NotProven.exit_code
+
+
+_FINAL_LAST: Final = (0, ToolFailure.exit_code, SelectionError.exit_code, UsageError.exit_code, NotProven.exit_code)
+
+
+def worst_exit_code(images: Sequence[VerifiedImage]) -> int:
+    """One for all: the one that trying again helps least."""
+    return max((one.exit_code for one in images), key=_FINAL_LAST.index)
+
 
 def verify_image(
     image: Reference, registry: Registry, policy: TrustPolicy, believed: Believed, now: dt.datetime
 ) -> VerifiedImage:
-    """The verdict on ``image``. A tag is looked up once; from then on only digests are asked for.
-
-    Raises:
-        SelectionError: the registry has no such image.
-        ToolFailure: the registry cannot be asked.
-    """
+    """The verdict on ``image``, whatever the registry does. A tag is looked up once; then digests are asked for."""
     try:
         given = f"sha256:{image.sha256}" if image.sha256 is not None else image.tag or ""
         manifest = require_manifest(registry.manifest(given, image.sha256), image)
     except NotProven as error:
-        subject = Subject(image.name, image.sha256 or "", str(image))
-        return VerifiedImage(image, None, (Verification(subject, (), error),))
+        return _not_judged(image, error)
+    except SelectionError as error:
+        return _not_judged(image, NotProven("verify/image-missing", error.message, error.remedy), error)
+    except MaestroError as error:
+        return _not_judged(image, unanswered(error), error)
     pinned = Reference(image.registry, image.repository, None, manifest.sha256)
     whole, each = _split(policy, manifest, image.name)
     found: list[Verification] = []
@@ -67,7 +89,12 @@ def verify_image(
             )
             used += evidence
             found += verify([subject], evidence, each, believed, now)
-    return VerifiedImage(image, pinned, tuple(found), manifest.data, tuple(used))
+    return VerifiedImage(image, pinned, tuple(found), None, manifest.data, tuple(used))
+
+
+def _not_judged(image: Reference, problem: NotProven, failure: MaestroError | None = None) -> VerifiedImage:
+    subject = Subject(image.name, image.sha256 or "", str(image))
+    return VerifiedImage(image, None, (Verification(subject, (), problem),), failure)
 
 
 def _label(image: Reference) -> str:

@@ -40,6 +40,7 @@ class Manifest:
 
     data: bytes
     media_type: str
+    artifact_type: str | None
     sha256: str
     subject: str | None
     layers: tuple[Descriptor, ...]
@@ -77,7 +78,8 @@ def parse_manifest(data: bytes, content_type: str, sha256: str) -> Manifest:
         raise _malformed("image and index at once, or neither")
     subject = _descriptor(manifest.fields("subject")).sha256 if "subject" in manifest else None
     layers = _descriptors(manifest, "layers")
-    return Manifest(data, media_type, sha256, subject, layers, _descriptors(manifest, "manifests"))
+    kind = manifest.text("artifactType") if "artifactType" in manifest else None
+    return Manifest(data, media_type, kind, sha256, subject, layers, _descriptors(manifest, "manifests"))
 
 
 def _descriptors(manifest: Fields, key: str) -> tuple[Descriptor, ...]:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -21,6 +22,8 @@ from maestro.provenance.reasons import NotProven
 
 LARGEST_MANIFEST = 4 << 20
 LARGEST_ATTESTATION = 16 << 20
+UNTOLD: Final = (None, "application/vnd.oci.empty.v1+json")
+"""What registries call a referrer whose type they do not read in its manifest, but in its (empty) configuration."""
 _LARGEST_TOKEN = 64 << 10
 _MOST_PAGES = 20
 _HUB_HOST: Final = "registry-1.docker.io"
@@ -37,7 +40,7 @@ class Registry:
         self._name = image.repository
         self._registry = image.registry
         self._transport = transport
-        self._credentials = credentials
+        self._credentials = cache(credentials)
         self._authorization: str | None = None
         host = _HUB_HOST if image.registry == HUB else image.registry
         self._home = f"{transport.scheme(image.registry)}://{host}"
@@ -79,7 +82,7 @@ class Registry:
         return answer.body
 
     def referrers(self, sha256: str, artifact_type: str) -> list[Descriptor] | None:
-        """What says ``subject: sha256:…``, of one type; None where the registry does not know referrers.
+        """What says ``subject: sha256:…``, of one type or none told; None where the registry does not know referrers.
 
         Raises:
             NotProven: the listing is malformed or has no end.
@@ -95,7 +98,7 @@ class Registry:
             page = parse_manifest(answer.body, answer.header("content-type"), "")
             if page.media_type != INDEX:
                 raise NotProven("verify/image-listing", f"the list of referrers is a {page.media_type!r:.80}")
-            found += [one for one in page.children if one.artifact_type == artifact_type]
+            found += [one for one in page.children if one.artifact_type in (artifact_type, *UNTOLD)]
         return found
 
     def _pages(self, path: str) -> Iterator[Answer | None]:

@@ -11,6 +11,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from maestro.errors import ToolFailure
+from maestro.oci.deadline import pools_until
 from maestro.oci.reference import is_loopback
 from maestro.provenance.reasons import NotProven
 
@@ -22,7 +23,7 @@ _CHUNK = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a registry is waited for, in seconds; ``whole``: everything about one image."""
+    """How long a registry is waited for, in seconds; ``whole``: everything about one image, whatever is being sent."""
 
     silence: float = 15.0
     whole: float = 180.0
@@ -76,6 +77,7 @@ class Transport:
         self._sleep = sleep
         self._until = time.monotonic() + self._patience.whole
         self._pool = urllib3.PoolManager(num_pools=8, maxsize=2)
+        self._pool.pool_classes_by_scheme = pools_until(self._until, self._patience.silence)
 
     def scheme(self, registry: str) -> str:
         """``http`` for this machine and where it was asked for, else ``https``."""
@@ -133,6 +135,7 @@ class Transport:
             try:
                 answer = self._once(method, url, headers, authorization, form, limit)
             except HTTPError as error:
+                self._require_time(url)
                 said = _words(error)
             else:
                 if answer.status != 429 and answer.status < 500:

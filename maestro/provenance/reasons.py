@@ -44,6 +44,8 @@ _OTHER = "name the bundle that belongs to this file"
 
 REASONS: dict[str, Reason] = {
     # image: what a registry sends
+    "verify/image-unanswered": Reason("image", "the registry cannot be asked: nothing is known", "try again later"),
+    "verify/image-missing": Reason("image", "the registry has no such image", "check the name"),
     "verify/image-digest": Reason("image", "the registry sends other bytes than the digest says", _LIES),
     "verify/image-manifest": Reason("image", "the manifest has no single meaning", "push the image again"),
     "verify/image-too-large": Reason("image", "the registry sends more than is read", _LIES),
@@ -134,10 +136,10 @@ REASONS: dict[str, Reason] = {
 
 
 class NotProven(BadEvidence):
-    """One bundle does not prove what it is for; ``code`` says why."""
+    """One bundle does not prove what it is for; ``code`` says why. ``remedy``: where more is known."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message, remedy=REASONS[code].remedy)
+    def __init__(self, code: str, message: str, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy or REASONS[code].remedy)
         self.code = code
 
     @property

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from maestro.provenance.expectations import Met
 from maestro.provenance.loosening import RED, loosened_lines, markdown_row, markdown_table, paint
-from maestro.provenance.reasons import REASONS
 from maestro.provenance.verify import EntryResult, Verification
 from maestro.report.markdown import code
 from maestro.report.visible_text import visible, without_log_commands
@@ -117,7 +116,7 @@ def _lines(verification: Verification, *, colour: bool) -> Iterator[str]:
     else:
         yield f"{paint('✘', RED, colour=colour)} {name} is not proven: {visible(problem.message)}"
         yield f"    {problem.code} (`maestro explain {problem.code}`)"
-        yield f"    → {REASONS[problem.code].remedy}"
+        yield f"    → {visible(problem.remedy or '')}"
     for result in verification.entries:
         for met in result.met:
             yield f"    {result.entry.name}: {_words(met)}"

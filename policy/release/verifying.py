@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -21,7 +21,7 @@ from maestro.commands.files import open_named, read_named
 from maestro.commands.verify_blob import evidence_in, subject_of
 from maestro.commands.verify_chain import read_links
 from maestro.config import Config
-from maestro.errors import MaestroError, ToolFailure
+from maestro.errors import MaestroError, ToolFailure, UsageError
 from maestro.evidence.strict_json import SIZE_LIMIT
 from maestro.evidence.trust import trust_of
 from maestro.evidence.verdict import read_attested
@@ -212,6 +212,8 @@ class _Release:
         self.images.append(verified)
         self.evidence += verified.evidence
         part = _proof("image", name, verified.verifications)
+        if verified.exit_code in (ToolFailure.exit_code, UsageError.exit_code):
+            return replace(part, reason=part.reason or reasons.NOT_JUDGED, judged=False)
         if part.reason is None and not verified.proven:
             raise ToolFailure("nothing was said about this image")
         return part

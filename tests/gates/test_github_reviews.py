@@ -3,88 +3,15 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from gates.github_reviews import applies, review_approvals
 from maestro.errors import ToolFailure
-
-HEAD = "a" * 40
-MERGE = "b" * 40
-OLD = "c" * 40
-PULL = "/repos/acme/governed/pulls/7"
-ISSUE = PULL.replace("/pulls/", "/issues/")
-
-Answers = dict[str, tuple[int, Any]]
-
-
-class GitHub:
-    """GitHub's REST API as far as reviews need it, answering from a table over loopback."""
-
-    def __init__(self) -> None:
-        self.answers: Answers = {}
-        self.asked: list[str] = []
-        self.page_size: int | None = None
-        double = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                path, _, query = self.path.partition("?")
-                double.asked.append(path)
-                status, value = double.answers.get(path, (404, {"message": "Not Found"}))
-                self.send_response(status)
-                if double.page_size and isinstance(value, list):
-                    page = next((int(part[5:]) for part in query.split("&") if part.startswith("page=")), 1)
-                    if page * double.page_size < len(value):
-                        address = f"{double.url}{path}?page={page + 1}"
-                        self.send_header("Link", f'<{address}>; rel="next"')
-                    value = value[(page - 1) * double.page_size : page * double.page_size]
-                body = value if isinstance(value, bytes) else json.dumps(value).encode()
-                self.send_header("Content-Type", "application/json; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-    def pull(self, *reviews: dict[str, Any], author: str = "dev", commits: tuple[str, ...] = ("dev",)) -> None:
-        self.answers[PULL] = (
-            200,
-            {
-                "url": f"{self.url}{PULL}",
-                "issue_url": f"{self.url}{ISSUE}",
-                "number": 7,
-                "state": "open",
-                "user": {"login": author},
-                "head": {"sha": HEAD, "ref": "stage", "label": "acme:stage"},
-            },
-        )
-        self.answers[f"{PULL}/reviews"] = (200, list(reviews))
-        self.answers[f"{ISSUE}/events"] = (200, [])
-        self.answers[f"{PULL}/commits"] = (
-            200,
-            [{"sha": HEAD, "author": {"login": name}, "committer": {"login": "web-flow"}} for name in commits],
-        )
-
-    def team(self, slug: str, *members: str, state: str = "active") -> None:
-        self.answers[f"/orgs/acme/teams/{slug}"] = (200, {"slug": slug, "id": 1})
-        for member in members:
-            self.answers[f"/orgs/acme/teams/{slug}/memberships/{member}"] = (200, {"state": state, "role": "member"})
+from maestro.snapshot import Snapshot
+from tests.support.github_api import BASE, HEAD, ISSUE, MERGE, OLD, PULL, GitHub, review
 
 
 @pytest.fixture
@@ -109,22 +36,19 @@ def environ(github: GitHub, tmp_path: Path) -> dict[str, str]:
     }
 
 
-def review(
-    login: str | None, state: str = "APPROVED", commit: str = HEAD, at: str = "2026-11-23T12:00:00Z"
-) -> dict[str, Any]:
-    user = {"login": login} if login else None
-    return {"id": 1, "user": user, "state": state, "commit_id": commit, "body": "", "submitted_at": at}
+def at(commit: str | None, files: dict[str, bytes] | None = None) -> Snapshot:
+    return Snapshot.of_files(files or {}, commit=commit)
 
 
 def ask(environ: dict[str, str], head: str | None = MERGE, owners: tuple[str, ...] = ()) -> list[str]:
-    found = review_approvals(environ, head=head, owners=owners)
+    found = review_approvals(environ, policy=at(OLD), head=at(head), owners=owners)
     assert all(approval.verified and approval.method == "github-review" for approval in found)
     return [approval.who for approval in found]
 
 
 def test_an_approving_review_of_the_judged_head_counts(github: GitHub, environ: dict[str, str]) -> None:
     github.pull(review("alex"))
-    [approval] = review_approvals(environ, head=MERGE, owners=["@alex"])
+    [approval] = review_approvals(environ, policy=at(OLD), head=at(MERGE), owners=["@alex"])
     assert (approval.who, approval.identity, approval.stands_for) == ("@alex", "github:alex", ("@alex",))
     assert ask(environ, head=HEAD) == ["@alex"], "a job that checks out the head itself"
 
@@ -196,7 +120,7 @@ def test_teams_are_expanded_where_the_token_can(github: GitHub, environ: dict[st
     github.team("security")
     github.team("pending", "alex", state="pending")
     owners = ["@Acme/Platform", "@acme/security", "@acme/pending", "@acme/hidden", "dev@acme.example"]
-    [approval] = review_approvals(environ, head=MERGE, owners=owners)
+    [approval] = review_approvals(environ, policy=at(OLD), head=at(MERGE), owners=owners)
     assert approval.stands_for == ("@alex", "@acme/platform")
     assert approval.detail.endswith("the token may not read who is in @acme/hidden")
 
@@ -257,5 +181,125 @@ def test_reviews_apply_only_to_jobs_of_pull_requests_that_have_a_token(environ: 
     assert applies({**environ, "GITHUB_TOKEN": "", "GH_TOKEN": "x"})
     assert not applies({**environ, "GITHUB_TOKEN": ""})
     assert not applies({**environ, "GITHUB_ACTIONS": "false"})
-    assert not applies({**environ, "GITHUB_EVENT_NAME": "push"})
+    assert applies({**environ, "GITHUB_EVENT_NAME": "push"})
+    assert not applies({**environ, "GITHUB_EVENT_NAME": "schedule"})
     assert not applies({})
+
+
+COMMITS = f"/repos/acme/governed/commits/{MERGE}/pulls"
+BEFORE = {"a": b"1", "b": b"1", "gone": b"1"}
+REVIEWED = {"a": b"1", "b": b"2", "new": b"1"}
+MERGED = {"a": b"2", "b": b"2", "new": b"1"}
+"""``a`` had changed on the branch meanwhile."""
+
+
+class Merged:
+    """The job on push after that."""
+
+    def __init__(self, github: GitHub, environ: dict[str, str]) -> None:
+        self.github = github
+        self.environ = {**environ, "GITHUB_EVENT_NAME": "push"}
+        self.policy = at(OLD, {**BEFORE, "a": b"2"})
+        github.pull(review("alex"))
+        github.merged(before=OLD, after=MERGE, base=BASE)
+        github.tree(BASE, at(BASE, BEFORE).entries)
+        github.tree(HEAD, at(HEAD, REVIEWED).entries)
+        self.event()
+
+    def event(self, **other: Any) -> None:
+        pushed = {"ref": "refs/heads/main", "before": OLD, "after": MERGE, "repository": {"default_branch": "main"}}
+        Path(self.environ["GITHUB_EVENT_PATH"]).write_text(json.dumps(pushed | other))
+
+    def ask(self, merged: dict[str, bytes] = MERGED) -> list[tuple[str, bool, str]]:
+        found = review_approvals(self.environ, policy=self.policy, head=at(MERGE, merged), owners=())
+        return [(one.who, one.verified, one.detail) for one in found]
+
+
+@pytest.fixture
+def merged(github: GitHub, environ: dict[str, str]) -> Merged:
+    return Merged(github, environ)
+
+
+def test_after_the_merge_a_review_given_before_it_counts(merged: Merged) -> None:
+    assert merged.ask() == [("@alex", True, "reviewed pull request 7")]
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        (MERGED | {"policy/more": b"1"}, "policy/more"),
+        (MERGED | {"new": b"2"}, "new"),
+        ({"a": b"2", "b": b"2"}, "new"),
+        (MERGED | {"gone": b"1"}, "gone"),
+        (MERGED | {"a": b"1"}, "a"),
+    ],
+    ids=["more", "altered", "left-out", "kept", "undone"],
+)
+def test_what_was_not_reviewed_is_not_approved_under_the_name_of_what_was(
+    merged: Merged, content: dict[str, bytes], path: str
+) -> None:
+    [(who, verified, detail)] = merged.ask(content)
+    assert (who, verified) == ("@alex", False)
+    assert f"{path} was merged otherwise than it was reviewed" in detail
+
+
+def test_a_review_after_the_merge_approves_nothing(merged: Merged) -> None:
+    reviews = [
+        review("alex", at="2026-11-23T13:00:01Z"),
+        review("sam"),
+        review("sam", "DISMISSED", at="2026-11-24T01:00:00Z"),
+    ]
+    merged.github.answers[f"{PULL}/reviews"] = (200, reviews)
+    assert merged.ask() == [("@sam", True, "reviewed pull request 7")], "and a word taken back afterwards was given"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"ref": "refs/heads/topic"},
+        {"before": BASE},
+        {"after": HEAD},
+        {"repository": {"default_branch": "trunk"}},
+    ],
+    ids=str,
+)
+def test_a_push_that_is_not_this_merge_is_approved_by_nobody(merged: Merged, event: dict[str, Any]) -> None:
+    merged.event(**event)
+    assert merged.ask() == []
+    assert merged.github.asked == []
+
+
+@pytest.mark.parametrize(
+    "pull",
+    [{"merged_at": None}, {"merge_commit_sha": HEAD}, {"base": {"ref": "topic"}}],
+    ids=str,
+)
+def test_a_pull_request_that_was_not_merged_by_this_push_says_nothing(merged: Merged, pull: dict[str, Any]) -> None:
+    merged.github.answers[COMMITS][1][0].update(pull)
+    assert merged.ask() == []
+
+
+def test_two_pull_requests_merged_by_one_commit_are_one_too_many(merged: Merged) -> None:
+    merged.github.answers[COMMITS][1].append({**merged.github.answers[COMMITS][1][0], "number": 8})
+    assert merged.ask() == []
+
+
+def test_files_that_github_does_not_list_are_not_vouched_for(merged: Merged) -> None:
+    merged.github.tree(HEAD, at(HEAD, REVIEWED).entries, truncated=True)
+    [(_, verified, detail)] = merged.ask()
+    assert not verified
+    assert "lists not all of its files" in detail
+
+
+def test_a_token_that_may_not_read_pull_requests_is_said_and_ends_nothing(merged: Merged) -> None:
+    merged.github.answers[COMMITS] = (403, {"message": "Resource not accessible by integration"})
+    assert merged.ask() == [("reviews", False, "the job's token may not read them: it needs `pull-requests: read`")]
+
+
+@pytest.mark.parametrize(
+    "path", [COMMITS, PULL, f"/repos/acme/governed/git/trees/{HEAD}", f"/repos/acme/governed/compare/{OLD}...{HEAD}"]
+)
+def test_an_outage_after_the_merge_is_an_error(merged: Merged, path: str) -> None:
+    merged.github.answers[path] = (502, {"message": "later"})
+    with pytest.raises(ToolFailure, match="reviews of the push"):
+        merged.ask()

@@ -74,6 +74,14 @@ def go_containerregistry(folder: Path) -> Iterator[str]:
         yield address
 
 
+@contextmanager
+def with_referrers(folder: Path) -> Iterator[str]:
+    """go-containerregistry's registry with the Referrers API; yields host:port."""
+    port = free_port()
+    with _serving([tool("referrers-registry"), f"127.0.0.1:{port}"], port, folder) as address:
+        yield address
+
+
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 

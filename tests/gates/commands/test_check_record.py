@@ -10,11 +10,13 @@ import pytest
 from maestro.canonical_json import digest_of_bytes
 from maestro.evidence.trust import trust_of
 from maestro.evidence.types import CHECKED_MERGE, UNCHECKED_MERGE
+from maestro.repository import Repository
 from policy.merge_record import MergeRecord, read
 from tests.gates.governed import maestro
 from tests.maestro.evidence import keys
 from tests.runner.governed_ledger import Ledger
 from tests.runner.governed_runs import manifest
+from tests.support.github_api import HEAD, GitHub, review
 from tests.support.github_event import environ, event
 
 NOBODY = manifest("d", "true").replace("@acme/data", "@acme/nobody")
@@ -92,6 +94,34 @@ def test_the_job_on_push_needs_to_name_nothing(tmp_path: Path) -> None:
         "along_in_one_push": 1,
         "answered_for": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("more", "code"), [({}, 0), ({"policy/packs/placement/more.rego": "package mc.placement\n"}, 10)]
+)
+def test_a_merge_that_a_review_on_github_approved_is_checked_if_it_brought_nothing_else(
+    tmp_path: Path, more: dict[str, str], code: int
+) -> None:
+    ledger = Ledger(tmp_path)
+    rules = "policy/packs/placement/placement.rego"
+    before = ledger.repo.commit({".github/CODEOWNERS": "* @acme/data\n/policy/ @alex\n"})
+    milder = (ledger.repo.path / rules).read_text().replace("mode: enforce", "mode: warn")
+    reviewed = ledger.repo.commit({rules: milder})
+    after = ledger.repo.commit(more) if more else reviewed
+    github = GitHub()
+    try:
+        github.pull(review("alex"))
+        github.merged(before=before, after=after, base=before)
+        with Repository.open(ledger.repo.path, ledger.environ) as repository:
+            github.tree(before, repository.snapshot(before).entries)
+            github.tree(HEAD, repository.snapshot(reviewed).entries)
+        ledger.environ |= {"GITHUB_API_URL": github.url, "GITHUB_TOKEN": "x", "GITHUB_REPOSITORY": "acme/governed"}
+        answer, err = push(ledger, tmp_path, before, after, "--record")
+    finally:
+        github.close()
+    assert answer == code, err
+    assert [record.allowed for record in records(ledger)] == [code == 0]
+    assert f"/repos/acme/governed/git/trees/{HEAD}" in github.asked
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from maestro.world import World
 from tests.maestro.oci.test_lying_registry import bundle
 from tests.maestro.provenance.refusals import NOW, RUN, SIGSTORE
 from tests.support.git_repo import GitRepo
-from tests.support.registries import LyingRegistry, Reply, sha256
+from tests.support.registries import Asked, LyingRegistry, Reply, sha256
 from tests.support.tools import ROOT
 
 POLICY = """\
@@ -98,11 +98,57 @@ def test_in_ci_only_the_merged_policy_decides(repo: Path, registry: LyingRegistr
     assert (code, "in CI only that one decides" in err) == (2, True)
 
 
+def busy(asked: Asked) -> Reply | None:
+    return Reply(429, {"Retry-After": "3600"}) if "v1" in asked.target else None
+
+
 def test_an_outage_is_no_verdict(repo: Path, registry: LyingRegistry) -> None:
-    registry.lie = lambda asked: Reply(429, {"Retry-After": "3600"})
+    registry.lie = busy
     code, out, err = run(repo, f"{registry.address}/acme/api:v1")
     assert (code, out) == (1, "")
-    assert "it asks for fewer requests (429), and to wait for 3600 s" in err
+    assert err.replace(registry.address, "registry.test") == (
+        "✘ registry.test/acme/api:v1 is not proven: the registry registry.test cannot be asked: "
+        "it asks for fewer requests (429), and to wait for 3600 s\n"
+        "    verify/image-unanswered (`maestro explain verify/image-unanswered`)\n"
+        "    → try again later\n"
+        f"0 of 1 proven, by trust.yaml at main ({GitRepo(repo).head[:12]})\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        (("v1", "good"), 1),
+        (("good", "v1", "none"), 3),
+        (("v1", "none", "evil", "good"), 10),
+        (("none", "good"), 3),
+    ],
+)
+def test_no_image_keeps_another_from_its_verdict(
+    repo: Path, registry: LyingRegistry, tags: tuple[str, ...], code: int
+) -> None:
+    registry.manifests["good"] = registry.manifests["v1"]
+    registry.lie = busy
+    found, out, err = run(repo, *(f"{registry.address}/acme/api:{tag}" for tag in tags), "--format", "json")
+    reasons = {
+        "v1": "verify/image-unanswered",
+        "none": "verify/image-missing",
+        "evil": "verify/repository",
+        "good": None,
+    }
+    assert (found, err) == (code, "")
+    assert [one["reason"] for one in json.loads(out)["artifacts"]] == [reasons[tag] for tag in tags]
+
+
+def test_dockers_configuration_spoils_only_what_needs_it(repo: Path, registry: LyingRegistry, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{")
+    registry.manifests["good"] = registry.manifests["v1"]
+    registry.lie = lambda asked: (
+        Reply(401, {"WWW-Authenticate": "Basic realm=x"}) if asked.target.endswith("v1") else None
+    )
+    names = [f"{registry.address}/acme/api:{tag}" for tag in ("v1", "good")]
+    code, _, err = run(repo, *names, DOCKER_CONFIG=str(tmp_path))
+    assert (code, "1 of 2 proven" in err, "→ `docker login` writes it" in err) == (2, True, True), err
 
 
 @pytest.mark.parametrize(
@@ -111,7 +157,7 @@ def test_an_outage_is_no_verdict(repo: Path, registry: LyingRegistry) -> None:
         (("api",), 2, "'api' is not the name of an image: it names no registry"),
         (("ghcr.io/acme/api",), 2, "`latest` is not assumed"),
         ((), 2, "required: REF"),
-        (("{address}/acme/api:none",), 3, "the registry has no image"),
+        (("{address}/acme/api:none",), 3, "the registry has no image {address}/acme/api:none"),
         (("{address}/acme/api:v1", "--policy", "none.yaml"), 3, "none.yaml: cannot be read"),
     ],
 )
@@ -119,7 +165,7 @@ def test_what_cannot_be_judged(
     repo: Path, registry: LyingRegistry, argv: tuple[str, ...], code: int, words: str
 ) -> None:
     found, _, err = run(repo, *(one.format(address=registry.address) for one in argv))
-    assert (found, words in err) == (code, True), err
+    assert (found, words.format(address=registry.address) in err) == (code, True), err
 
 
 def test_words_of_a_registry_are_only_text(repo: Path, registry: LyingRegistry) -> None:

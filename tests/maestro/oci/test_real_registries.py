@@ -86,7 +86,7 @@ artifacts:
     return Signed(folder, address, run(folder, "crane", "digest", tag))
 
 
-@pytest.fixture(scope="module", params=["distribution", "go_containerregistry"])
+@pytest.fixture(scope="module", params=["distribution", "go_containerregistry", "with_referrers"])
 def signed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
     folder = tmp_path_factory.mktemp("registry")
     with getattr(registries, request.param)(folder) as address:

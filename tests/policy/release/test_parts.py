@@ -76,7 +76,7 @@ def test_an_image_that_is_not_proven_stops_the_release(repo: Path, registry: Lyi
         ("holds", None),
         ("refused", "verify/repository"),
         ("refused", "verify/image-unattested"),
-        ("refused", "release/unreadable"),
+        ("refused", "verify/image-missing"),
     ]
 
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_asked_is_errored_and_the_worst_counts(repo: Path, regist
     name_images(repo, name)
     registry.lie = lambda asked: Reply(429, {"Retry-After": "3600"})
     code, found = ask(repo)
-    assert (code, found["image", name]) == (1, ("errored", "release/not-judged"))
+    assert (code, found["image", name]) == (1, ("errored", "verify/image-unanswered"))
     code, out, _ = maestro(repo, "verify", "release")
     assert (code, f"? image          {name}: " in out) == (1, True), out
     assert "MAY NOT be released: 4 of 5 parts hold" in out

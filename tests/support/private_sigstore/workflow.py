@@ -37,6 +37,11 @@ class Run:
         """By Fulcio's numbers."""
         return {
             1: self.issuer,
+            2: self.trigger,
+            3: self.commit,
+            4: "release",
+            5: self.repository,
+            6: self.ref,
             8: self.issuer,
             9: self.signer_uri,
             10: "ab" * 20,
