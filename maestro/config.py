@@ -242,8 +242,13 @@ class ReleaseSettings(StrictModel):
     """What a release must consist of, and whose chain of steps it must have gone through."""
 
     requires: Annotated[
-        tuple[Literal["artifacts", "policy_bundles", "chain", "verdicts"], ...], Field(strict=False)
-    ] = Field(default=(), description="Parts that a release may not be without", examples=[["artifacts", "chain"]])
+        tuple[Literal["artifacts", "images", "policy_bundles", "chain", "verdicts", "receipts"], ...],
+        Field(strict=False),
+    ] = Field(
+        default=(),
+        description="Kinds of parts that no release may be without; `releases` in trust.yaml names the parts",
+        examples=[["artifacts", "chain"]],
+    )
     layout_keys: Annotated[tuple[TrustedKey, ...], Field(strict=False)] = Field(
         default=(), description="Owners, one of whom must have signed the in-toto layout"
     )

@@ -7,12 +7,14 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maestro.errors import UsageError
+from maestro.commands.files import read_named
+from maestro.errors import SelectionError, UsageError
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust
 from maestro.ledger.checkpoint import Checkpoint, parse
 from maestro.ledger.log import Log
 from maestro.ledger.log_check import Flaw, LogReport, check_log
+from maestro.ledger.note import SIZE_LIMIT
 from maestro.report.visible_text import visible
 from maestro.world import World
 from runner.ledger_check import NOT_PROVEN, Logged
@@ -152,9 +154,9 @@ def _known(
 
 def _file(world: World, name: str) -> bytes:
     try:
-        return (world.cwd / name).read_bytes()
-    except OSError as error:
-        raise UsageError(f"the file cannot be read: {error.strerror}", where=name) from error
+        return read_named(world.cwd / name, name, SIZE_LIMIT)
+    except SelectionError as error:
+        raise UsageError(f"the file {error.message}", where=name) from error
 
 
 def _time(text: str) -> dt.datetime:

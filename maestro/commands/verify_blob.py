@@ -44,17 +44,14 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """
     from maestro.commands.attest import resource_of
     from maestro.evidence.summary import summary_of
-    from maestro.provenance.report import as_json, as_text
+    from maestro.provenance.report import tell
     from maestro.provenance.verify import verify
 
     decides = decided_by(arguments, world)
     subjects = [subject_of(world.cwd, name, decides.root) for name in arguments.files]
     evidence = [one for name in arguments.bundle for one in evidence_in(world.cwd, name)]
     found = verify(subjects, evidence, decides.policy, decides.believed, world.now())
-    if arguments.format == "json":
-        world.stdout.write(as_json(found, policy=decides.said))
-    else:
-        world.stderr.write(as_text(found, policy=decides.said, colour=world.colour(world.stderr)))
+    tell(found, world, policy=decides.said, form=arguments.format)
     if arguments.attest is not None:
         resource = arguments.resource or resource_of(subjects)
         write_summary(arguments, world, summary_of(found, resource, decides.sha256, evidence, world.now()))

@@ -34,16 +34,14 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """
     from maestro.oci.images import worst_exit_code
     from maestro.oci.reference import parse_reference
-    from maestro.provenance.report import as_json, as_text
+    from maestro.provenance.report import tell
 
     images = [parse_reference(name) for name in arguments.images]
     decides = decided_by(arguments, world)
-    found = [_verified(image, decides, arguments, world) for image in images]
+    found = [verified(image, decides, world, plain_http=arguments.plain_http) for image in images]
     verifications = [one for image in found for one in image.verifications]
-    if arguments.format == "json":
-        world.stdout.write(as_json(verifications, policy=decides.said))
-    else:
-        world.stderr.write(as_text(verifications, policy=decides.said, colour=world.colour(world.stderr)))
+    tell(verifications, world, policy=decides.said, form=arguments.format)
+    if arguments.format == "terminal":
         for one in found:
             if one.proven and one.image.tag is not None:
                 # The tag may mean something else by the time that it is used.
@@ -51,12 +49,13 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     return worst_exit_code(found)
 
 
-def _verified(image: Reference, decides: Decider, arguments: argparse.Namespace, world: World) -> VerifiedImage:
+def verified(image: Reference, decides: Decider, world: World, *, plain_http: bool = False) -> VerifiedImage:
+    """The verdict on one image, by its registry."""
     from maestro.oci.credentials import credentials_for
     from maestro.oci.images import verify_image
     from maestro.oci.registry import Registry
     from maestro.oci.transport import Transport
 
-    transport = Transport(plain_http=arguments.plain_http)
+    transport = Transport(plain_http=plain_http)
     registry = Registry(image, transport, lambda name: credentials_for(name, world.environ))
     return verify_image(image, registry, decides.policy, decides.believed, world.now())

@@ -3,56 +3,136 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
+from maestro.provenance.deciding import add_policy_arguments, decided_by
 from maestro.world import World
 
-_LARGEST_KEY = 64 << 10
+if TYPE_CHECKING:
+    from maestro.provenance.loosening import Loosened
+    from maestro.provenance.reasons import NotProven
+    from maestro.provenance.summaries import Summarised
 
-
-@dataclass(frozen=True)
-class _Given:
-    """A key that the command line believes, at any time."""
-
-    id: str
-    public_key: str
-    valid_from: None = None
-    valid_until: None = None
-    revoked_at: None = None
+SCHEMA: Final = "maestro-conductor/summary/v1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The file, its summary, whose and what it must be."""
+    """The file, its summary, what that must be about, the policy."""
     parser.add_argument("file", metavar="FILE", help="the artifact")
     parser.add_argument("--summary", required=True, metavar="FILE", help="what `--attest` wrote")
     parser.add_argument("--resource", required=True, metavar="URI", help="what it must be about")
-    parser.add_argument("--key", required=True, metavar="FILE", help="the public key of whoever verified")
-    parser.add_argument(
-        "--level", type=int, choices=range(4), default=3, help="the SLSA build level wanted (default 3)"
-    )
+    add_policy_arguments(parser)
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
-    """0 it holds, 10 it does not.
+    """0 it stands in for verifying, 10 not.
 
     Raises:
-        BadEvidence: it does not.
+        UsageError: no usable trust.yaml, or one by path in CI that is not the policy revision's.
+        SelectionError: a file that is not there.
     """
-    from maestro.commands.files import open_named, read_named
+    from maestro.commands.files import read_named
+    from maestro.commands.verify_blob import subject_of
     from maestro.evidence.strict_json import SIZE_LIMIT
-    from maestro.evidence.summary import read_summary
-    from maestro.evidence.trust import trust_of
+    from maestro.provenance.reasons import NotProven
+    from maestro.provenance.summaries import judge_summary
+
+    decides = decided_by(arguments, world)
+    subject = subject_of(world.cwd, arguments.file, None)
+    data = read_named(world.cwd / arguments.summary, arguments.summary, SIZE_LIMIT)
+    said: Summarised | NotProven
+    try:
+        said = judge_summary(
+            data,
+            decides.policy,
+            decides.believed,
+            policy_sha256=decides.sha256,
+            sha256=subject.sha256,
+            resource=arguments.resource,
+            now=world.now(),
+        )
+    except NotProven as error:
+        said = error
+    if arguments.format == "terminal":
+        colour = world.colour(world.stderr)
+        world.stderr.write(_text(arguments.file, said, policy=decides.said, colour=colour))
+    elif arguments.format == "json":
+        world.stdout.write(_json(arguments.file, subject.sha256, arguments.resource, said, policy=decides.said))
+    else:
+        world.stdout.write(_markdown(arguments.file, said, policy=decides.said))
+    return 10 if isinstance(said, NotProven) else 0
+
+
+def _verified(said: Summarised) -> str:
+    return f"verified at {said.when:%Y-%m-%dT%H:%M:%SZ}, level {said.level}, says {said.entry.name}"
+
+
+def _text(name: str, said: Summarised | NotProven, *, policy: str, colour: bool) -> str:
+    from maestro.report.visible_text import visible, without_log_commands
+
+    lines = [*_lines(name, said, colour=colour), f"by {visible(policy)}"]
+    return without_log_commands("\n".join(lines) + "\n")
+
+
+def _lines(name: str, said: Summarised | NotProven, *, colour: bool) -> Iterator[str]:
+    from maestro.provenance.loosening import RED, loosened_lines, paint
+    from maestro.provenance.reasons import NotProven
     from maestro.report.visible_text import visible
 
-    pem = read_named(world.cwd / arguments.key, arguments.key, _LARGEST_KEY).decode("utf-8", "replace")
-    data = read_named(world.cwd / arguments.summary, arguments.summary, SIZE_LIMIT)
-    with os.fdopen(open_named(world.cwd / arguments.file, arguments.file), "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    trust = trust_of([_Given(arguments.key, pem)], file=arguments.key)
-    said = read_summary(data, trust, sha256=digest, resource=arguments.resource, level=arguments.level)
-    world.stdout.write(
-        visible(f"✔ {arguments.file} was verified at {said['timeVerified']}: {said['verifiedLevels'][0]}") + "\n"
-    )
-    return 0
+    if isinstance(said, NotProven):
+        yield f"{paint('✘', RED, colour=colour)} {visible(name)} is not proven by it: {visible(said.message)}"
+        yield f"    {said.code} (`maestro explain {said.code}`)"
+        yield f"    → {said.remedy}"
+        return
+    yield f"{paint('✔', '32;1', colour=colour)} {visible(name)} was {_verified(said)}"
+    for one in (said.loosened(), _where_verified(said)):
+        yield from loosened_lines(one, colour=colour)
+
+
+def _where_verified(said: Summarised) -> Loosened:
+    from maestro.provenance.loosening import Loosened
+
+    return Loosened("where it was verified", said.given_up)
+
+
+def _json(name: str, sha256: str, resource: str, said: Summarised | NotProven, *, policy: str) -> str:
+    from maestro.provenance.reasons import NotProven
+
+    value: dict[str, object] = {
+        "schema": SCHEMA,
+        "policy": policy,
+        "name": name,
+        "sha256": sha256,
+        "resource": resource,
+    }
+    if isinstance(said, NotProven):
+        value |= {"proven": False, "reason": said.code, "message": said.message, "remedy": said.remedy}
+    else:
+        value |= {
+            "proven": True,
+            "reason": None,
+            "message": None,
+            "remedy": None,
+            "entry": said.entry.name,
+            "verified_at": said.when.isoformat(),
+            "level": said.level,
+            "loosened": list(said.loosened().fields),
+            "loosened_where_verified": list(said.given_up),
+        }
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _markdown(name: str, said: Summarised | NotProven, *, policy: str) -> str:
+    from maestro.provenance.loosening import markdown_row, markdown_table
+    from maestro.provenance.reasons import NotProven
+    from maestro.report.markdown import code
+
+    if isinstance(said, NotProven):
+        row = markdown_row("❌", name, f"{said.code}: {said.message}", ())
+    else:
+        row = markdown_row("✅", name, _verified(said), (said.loosened(), _where_verified(said)))
+    good = not isinstance(said, NotProven)
+    title = "Verified before" if good else "Not proven by its summary"
+    return markdown_table(title, "artifact", [row], f"By {code(policy)}.", good=good)

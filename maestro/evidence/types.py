@@ -18,6 +18,8 @@ APPROVAL: Final = "urn:maestro-conductor:approval:v1"
 BREAK_GLASS_APPROVAL: Final = "urn:maestro-conductor:break-glass-approval:v1"
 POLICY_BUNDLE: Final = "urn:maestro-conductor:policy-bundle:v1"
 SUMMARY: Final = "https://slsa.dev/verification_summary/v1"
+VERIFIER: Final = "urn:maestro-conductor:verifier"
+"""What this tool calls itself in a summary."""
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PAYLOAD: Final = "application/vnd.in-toto+json"

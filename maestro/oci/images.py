@@ -24,12 +24,15 @@ class VerifiedImage:
 
     ``verifications``: of the manifest itself, or one for each platform, or both, as trust.yaml asks.
     ``failure``: why it was not judged, where the reason does not lie in what the registry sent.
+    ``manifest``: its bytes; ``evidence``: everything that was found beside it.
     """
 
     image: Reference
     pinned: Reference | None
     verifications: tuple[Verification, ...]
     failure: MaestroError | None = None
+    manifest: bytes = b""
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def proven(self) -> bool:
@@ -72,9 +75,11 @@ def verify_image(
     pinned = Reference(image.registry, image.repository, None, manifest.sha256)
     whole, each = _split(policy, manifest, image.name)
     found: list[Verification] = []
+    used: list[Evidence] = []
     if whole.artifacts or not each.artifacts:
         subject = Subject(image.name, manifest.sha256, _label(image))
-        found += verify([subject], attestations(registry, subject.sha256, believed.keys), whole, believed, now)
+        used += attestations(registry, subject.sha256, believed.keys)
+        found += verify([subject], used, whole, believed, now)
     if each.artifacts:
         for subject, problem in _platforms(image, manifest):
             evidence = (
@@ -82,8 +87,9 @@ def verify_image(
                 if problem is None
                 else [Evidence("the index", b"", problem)]
             )
+            used += evidence
             found += verify([subject], evidence, each, believed, now)
-    return VerifiedImage(image, pinned, tuple(found))
+    return VerifiedImage(image, pinned, tuple(found), None, manifest.data, tuple(used))
 
 
 def _not_judged(image: Reference, problem: NotProven, failure: MaestroError | None = None) -> VerifiedImage:

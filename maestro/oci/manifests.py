@@ -35,8 +35,10 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest (``layers``) or an index (``children``); ``sha256`` is of its bytes, ``subject`` that of another."""
+    """A manifest (``layers``) or an index (``children``); ``sha256`` is of its bytes ``data``, ``subject`` that of
+    another."""
 
+    data: bytes
     media_type: str
     artifact_type: str | None
     sha256: str
@@ -77,7 +79,7 @@ def parse_manifest(data: bytes, content_type: str, sha256: str) -> Manifest:
     subject = _descriptor(manifest.fields("subject")).sha256 if "subject" in manifest else None
     layers = _descriptors(manifest, "layers")
     kind = manifest.text("artifactType") if "artifactType" in manifest else None
-    return Manifest(media_type, kind, sha256, subject, layers, _descriptors(manifest, "manifests"))
+    return Manifest(data, media_type, kind, sha256, subject, layers, _descriptors(manifest, "manifests"))
 
 
 def _descriptors(manifest: Fields, key: str) -> tuple[Descriptor, ...]:

@@ -69,7 +69,8 @@ def load(bundle: Bundle) -> Certificate:
             raise NotProven(
                 "verify/bundle-root-certificate", "the bundle brings a root certificate: roots are ours to name"
             )
-        certificate.public_key()
+        # Names are only parsed when they are asked for.
+        _ = certificate.public_key(), certificate.subject, certificate.issuer
     except NotProven:
         raise
     except Exception as error:  # cryptography raises a dozen kinds for malformed DER, some only when asked

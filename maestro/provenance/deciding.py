@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from maestro.provenance.trust_policy import TrustPolicy
     from maestro.repository import Repository
 
+FORMATS = ("terminal", "json", "markdown")
 _LARGEST_POLICY = 4 << 20
 
 
@@ -30,19 +31,31 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", metavar="PATH", help="a trust.yaml by its path; in CI it must equal the policy revision's"
     )
-    parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    parser.add_argument("--format", choices=FORMATS, default="terminal")
+
+
+class NoTrustPolicy(UsageError):
+    """The policy revision has no trust.yaml: nobody is believed."""
 
 
 @dataclass(frozen=True)
 class Decider:
-    """What decides, where it was read, and the folder that names of files are taken from."""
+    """What decides, where it was read, and the folder that names of files are taken from.
+
+    ``data``: the bytes of trust.yaml; ``commit``: that it was read at, whole; None where it was given by its path.
+    """
 
     policy: TrustPolicy
     believed: Believed
     said: str
     root: Path | None
-    sha256: str
-    """Of trust.yaml."""
+    data: bytes
+    commit: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of trust.yaml, hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 def decided_by(arguments: argparse.Namespace, world: World) -> Decider:
@@ -87,7 +100,7 @@ def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | Non
         revision = arguments.target or _default_branch(repository)
         tip = repository.snapshot(revision)
         if TRUST_PATH not in tip.entries or not tip.entries[TRUST_PATH].is_file:
-            raise UsageError(
+            raise NoTrustPolicy(
                 f"there is no {TRUST_PATH} at {revision}, so nobody is believed",
                 remedy="write one (docs/guides/trust.md) and merge it",
             )
@@ -104,7 +117,8 @@ def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | Non
             return tip.read(name)
 
         commit = (tip.commit or revision)[:12]
-        return _made(data, read, f"{TRUST_PATH} at {revision} ({commit})", repository.root, TRUST_PATH)
+        said = f"{TRUST_PATH} at {revision} ({commit})"
+        return _made(data, read, said, repository.root, TRUST_PATH, tip.commit)
 
 
 def _default_branch(repository: Repository) -> str:
@@ -114,12 +128,14 @@ def _default_branch(repository: Repository) -> str:
     return found
 
 
-def _made(data: bytes, read: Callable[[str], bytes], said: str, root: Path | None, where: str) -> Decider:
+def _made(
+    data: bytes, read: Callable[[str], bytes], said: str, root: Path | None, where: str, commit: str | None = None
+) -> Decider:
     from maestro.provenance.believed import believed_by
     from maestro.provenance.trust_policy import load_trust_policy
 
     policy = load_trust_policy(where, data)
-    return Decider(policy, believed_by(policy, read, file=where), said, root, hashlib.sha256(data).hexdigest())
+    return Decider(policy, believed_by(policy, read, file=where), said, root, data, commit)
 
 
 def read_file(path: Path, shown: str) -> bytes:

@@ -30,8 +30,8 @@ class Origin:
 class Met:
     """An entry's demands, met by one signature.
 
-    ``when``: the earliest time it certainly existed, if one is known. ``unlogged``: the root whose certificate counted
-    without any log, because trust.yaml says that it operates none.
+    ``when``: the earliest time it certainly existed, if one is known. ``unlogged``: the root or key of trust.yaml that
+    was believed without any log, as reports say it.
     """
 
     signer: str
@@ -69,8 +69,13 @@ def meet(entry: Artifact, signed: Authentic, statement: Statement | None, now: d
     if not loosen.any_age:
         _require_fresh(entry, when, now)
     kind = statement.predicate_type if statement is not None else None
-    unlogged = signed.root.name if signed.root is not None and not signed.logged else None
-    return Met(signed.signer, built, origin, kind, when, unlogged)
+    return Met(signed.signer, built, origin, kind, when, None if signed.logged else _unlogged(signed))
+
+
+def _unlogged(signed: Authentic) -> str | None:
+    if signed.key is not None:
+        return f"keys.{signed.key.id}: signed in no transparency log"
+    return f"roots.{signed.root.name}: without_transparency" if signed.root is not None else None
 
 
 def _origin(signed: Authentic, claims: Claims | None) -> Origin:

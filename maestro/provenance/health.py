@@ -41,6 +41,12 @@ def remarks(policy: TrustPolicy, read: Callable[[str], bytes | None], now: dt.da
         loosened = entry.loosened()
         if loosened:
             yield Remark(f"{entry.name} ({', '.join(entry.match)}) is loosened: {', '.join(loosened)}")
+    for summaries in policy.summaries:
+        if summaries.loosened():
+            yield Remark(f"the summaries {summaries.name} are loosened: {', '.join(summaries.loosened())}")
+    for release in policy.releases:
+        if release.loosened():
+            yield Remark(f"the release {release.name} is loosened: {', '.join(release.loosened())}")
 
 
 def _root(root: Root, data: bytes | None, now: dt.datetime) -> Iterator[Remark]:

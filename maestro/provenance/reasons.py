@@ -20,6 +20,7 @@ Stage = Literal[
     "subject",
     "predicate",
     "expectations",
+    "summary",
 ]
 
 
@@ -38,6 +39,7 @@ _POLICY = "if this is meant, change trust.yaml through a reviewed change"
 _ROOT = "if the instance is to be believed, add its trusted root to trust.yaml with its digest"
 _LIES = "do not use the image: the registry, or something on the way to it, cannot be relied on"
 _PUSH = "attest it again with a current cosign or actions/attest (`push-to-registry: true`)"
+_AFRESH = "verify the artifact itself, or have its verifier do so again"
 _OTHER = "name the bundle that belongs to this file"
 
 REASONS: dict[str, Reason] = {
@@ -121,6 +123,15 @@ REASONS: dict[str, Reason] = {
     "verify/external-parameters": Reason("expectations", "built with parameters that nobody allowed", _POLICY),
     "verify/too-old": Reason("expectations", "signed too long ago", _REBUILD),
     "verify/signers": Reason("expectations", "too few distinct signers", "have the others sign, too"),
+    # summary: what somebody else has verified
+    "verify/summary-signer": Reason("summary", "nobody whose summaries are believed has signed it", _POLICY),
+    "verify/summary-verifier": Reason("summary", "the summary comes from another verifier", _POLICY),
+    "verify/summary-resource": Reason("summary", "the summary is about another resource", _AFRESH),
+    "verify/summary-policy": Reason("summary", "it was verified by another policy", _AFRESH),
+    "verify/summary-failed": Reason("summary", "the summary does not say that it was proven", _AFRESH),
+    "verify/summary-level": Reason("summary", "the summary's SLSA level is too low", _POLICY),
+    "verify/summary-future": Reason("summary", "verified at a time that is yet to come", "set the clocks right"),
+    "verify/summary-too-old": Reason("summary", "verified too long ago", _AFRESH),
 }
 
 

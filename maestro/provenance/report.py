@@ -7,12 +7,22 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from maestro.provenance.expectations import Met
+from maestro.provenance.loosening import RED, loosened_lines, markdown_row, markdown_table, paint
 from maestro.provenance.verify import EntryResult, Verification
+from maestro.report.markdown import code
 from maestro.report.visible_text import visible, without_log_commands
+from maestro.world import World
 
 SCHEMA: Final = "maestro-conductor/verification/v1"
-_GREEN, _RED, _YELLOW = "32;1", "31;1", "33"
-_PROVEN_FOR_NOTHING: Final = "loosen.anyone"
+_GREEN: Final = "32;1"
+
+
+def tell(verifications: Sequence[Verification], world: World, *, policy: str, form: str) -> None:
+    """Write the verdicts as ``--format`` asks: what programs and pages take to standard output, the rest beside it."""
+    if form == "terminal":
+        world.stderr.write(as_text(verifications, policy=policy, colour=world.colour(world.stderr)))
+    else:
+        world.stdout.write((as_json if form == "json" else as_markdown)(verifications, policy=policy))
 
 
 def as_json(verifications: Sequence[Verification], *, policy: str) -> str:
@@ -48,7 +58,7 @@ def _entry(result: EntryResult) -> dict[str, Any]:
         "name": result.entry.name,
         "holds": result.problem is None,
         "signers_wanted": result.entry.signers,
-        "loosened": list(result.loosened()),
+        "loosened": list(result.loosened().fields),
         "bundles": [
             {
                 "bundle": one.evidence,
@@ -76,6 +86,21 @@ def _met(met: Met) -> dict[str, Any]:
     }
 
 
+def as_markdown(verifications: Sequence[Verification], *, policy: str) -> str:
+    """A table for a step summary: artifact, verdict, what was loosened."""
+    proven = sum(one.proven for one in verifications)
+    rows = [_row(one) for one in verifications]
+    title = f"{proven} of {len(verifications)} proven"
+    return markdown_table(title, "artifact", rows, f"By {code(policy)}.", good=proven == len(verifications))
+
+
+def _row(one: Verification) -> str:
+    met = "; ".join(_words(met) for result in one.entries for met in result.met)
+    said = met if one.problem is None else f"{one.problem.code}: {one.problem.message}"
+    loosened = [result.loosened() for result in one.entries]
+    return markdown_row("✅" if one.proven else "❌", one.subject.shown, said, loosened)
+
+
 def as_text(verifications: Sequence[Verification], *, policy: str, colour: bool) -> str:
     """What a person reads: per artifact one sentence, what it rests on or what to do, and what was loosened."""
     lines = [line for one in verifications for line in _lines(one, colour=colour)]
@@ -84,22 +109,18 @@ def as_text(verifications: Sequence[Verification], *, policy: str, colour: bool)
     return without_log_commands("\n".join(lines) + "\n")
 
 
-def _paint(text: str, style: str, *, colour: bool) -> str:
-    return f"\x1b[{style}m{text}\x1b[0m" if colour else text
-
-
 def _lines(verification: Verification, *, colour: bool) -> Iterator[str]:
     name, problem = visible(verification.subject.shown), verification.problem
     if problem is None:
-        yield f"{_paint('✔', _GREEN, colour=colour)} {name} is proven  sha256:{verification.subject.sha256[:16]}…"
+        yield f"{paint('✔', _GREEN, colour=colour)} {name} is proven  sha256:{verification.subject.sha256[:16]}…"
     else:
-        yield f"{_paint('✘', _RED, colour=colour)} {name} is not proven: {visible(problem.message)}"
+        yield f"{paint('✘', RED, colour=colour)} {name} is not proven: {visible(problem.message)}"
         yield f"    {problem.code} (`maestro explain {problem.code}`)"
         yield f"    → {visible(problem.remedy or '')}"
     for result in verification.entries:
         for met in result.met:
             yield f"    {result.entry.name}: {_words(met)}"
-        yield from _loosened(result, colour=colour)
+        yield from loosened_lines(result.loosened(), colour=colour)
         if result.problem is not None and len(result.judged) > 1:
             for one in result.judged:
                 if one.problem is not None:
@@ -113,13 +134,3 @@ def _words(met: Met) -> str:
     commit = f", commit {origin.commit[:12]}" if origin.commit else ""
     when = f", signed {met.when:%Y-%m-%d}" if met.when is not None else ", signed at a time that nobody vouches for"
     return visible(f"{by}{source}{commit}{when}")
-
-
-def _loosened(result: EntryResult, *, colour: bool) -> Iterator[str]:
-    loosened = result.loosened()
-    if _PROVEN_FOR_NOTHING in loosened:
-        words = "ANYBODY MAY SIGN: this proves that nothing was changed since, not where it comes from"
-        yield f"    {_paint(words, _RED, colour=colour)}"
-    if loosened:
-        marked = _paint("loosened", _YELLOW, colour=colour)
-        yield f"    {marked} by trust.yaml ({result.entry.name}): {visible(', '.join(loosened))}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from maestro.config import TrustedKey
 from maestro.documents.fields import StrictModel
-from maestro.provenance.trust_policy import Artifact, Builder, Root, Source, TrustPolicy
+from maestro.provenance.trust_policy import Artifact, Builder, ReleaseParts, Root, Source, Summaries, TrustPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class TrustChange:
 
 def trust_changes(old: TrustPolicy, new: TrustPolicy) -> list[TrustChange]:
     """Everything that differs in meaning; nothing for comments and layout."""
-    return [*_roots(old, new), *_keys(old, new), *_artifacts(old, new)]
+    return [*_roots(old, new), *_keys(old, new), *_artifacts(old, new), *_summaries(old, new), *_releases(old, new)]
 
 
 def _place(field: str, names: Sequence[str], name: str) -> tuple[str | int, ...]:
@@ -96,6 +96,47 @@ def _artifacts(old: TrustPolicy, new: TrustPolicy) -> Iterator[TrustChange]:
             yield TrustChange(f"artifacts/{name}", _place("artifacts", [*now], name), tuple(_artifact(before, after)))
 
 
+def _summaries(old: TrustPolicy, new: TrustPolicy) -> Iterator[TrustChange]:
+    was, now = ({one.name: one for one in side.summaries} for side in (old, new))
+    for name in {**now, **was}:
+        before, after = was.get(name), now.get(name)
+        if before != after:
+            yield TrustChange(f"summaries/{name}", _place("summaries", [*now], name), tuple(_summary(before, after)))
+
+
+def _summary(old: Summaries | None, new: Summaries | None) -> Iterator[str]:
+    if new is None:
+        yield "is removed"
+        return
+    if old is None:
+        who = new.key or f"{new.identity} of {new.issuer}"
+        yield f"is added: what {who} says to have verified of {', '.join(new.resources)} is not verified again"
+        yield from (f"loosens {one.removeprefix('loosen.')}" for one in new.loosened())
+        return
+    yield from _loosening(old.loosen, new.loosen)
+    yield from _fields(old, new, ("name", "loosen"))
+
+
+def _releases(old: TrustPolicy, new: TrustPolicy) -> Iterator[TrustChange]:
+    was, now = ({one.name: one for one in side.releases} for side in (old, new))
+    for name in {**now, **was}:
+        before, after = was.get(name), now.get(name)
+        if before != after:
+            yield TrustChange(f"releases/{name}", _place("releases", [*now], name), tuple(_release(before, after)))
+
+
+def _release(old: ReleaseParts | None, new: ReleaseParts | None) -> Iterator[str]:
+    if new is None:
+        yield "is removed: what it asked of the release is asked no longer"
+        return
+    if old is None:
+        yield "is added"
+        yield from (f"loosens {one.removeprefix('loosen.')}" for one in new.loosened())
+        return
+    yield from _loosening(old.loosen, new.loosen)
+    yield from _fields(old, new, ("name", "loosen"))
+
+
 def _artifact(old: Artifact | None, new: Artifact | None) -> Iterator[str]:
     if new is None:
         yield "is removed: what it asked of its artifacts is asked no longer"
@@ -105,10 +146,7 @@ def _artifact(old: Artifact | None, new: Artifact | None) -> Iterator[str]:
         yield from (f"lets {_who(one)} vouch" for one in new.builders)
         yield from (f"loosens {one.removeprefix('loosen.')}" for one in new.loosened())
         return
-    for name in type(new.loosen).model_fields:
-        was, now = getattr(old.loosen, name), getattr(new.loosen, name)
-        if was != now:
-            yield f"loosens {name}" if now else f"loosens {name} no longer"
+    yield from _loosening(old.loosen, new.loosen)
     yield from (f"lets {_who(one)} vouch" for one in new.builders if one not in old.builders)
     yield from (f"lets {_who(one)} vouch no longer" for one in old.builders if one not in new.builders)
     if old.source is None or new.source is None:
@@ -117,6 +155,13 @@ def _artifact(old: Artifact | None, new: Artifact | None) -> Iterator[str]:
     else:
         yield from _fields(old.source, new.source, (), prefix="source.")
     yield from _fields(old, new, ("name", "loosen", "builders", "source"))
+
+
+def _loosening(old: StrictModel, new: StrictModel) -> Iterator[str]:
+    for name in type(new).model_fields:
+        was, now = getattr(old, name), getattr(new, name)
+        if was != now:
+            yield f"loosens {name}" if now else f"loosens {name} no longer"
 
 
 def _from(source: Source) -> str:

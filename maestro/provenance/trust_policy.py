@@ -17,6 +17,7 @@ from maestro.documents.pointer import dotted
 from maestro.documents.problem import Problem
 from maestro.documents.refusal import Refusal
 from maestro.documents.settings import Shape, read_settings, schema_of, unusable
+from maestro.evidence.types import VERIFIER
 from maestro.patterns import compile_patterns
 
 TRUST_PATH = "trust.yaml"
@@ -24,6 +25,7 @@ SLSA_V1 = "https://slsa.dev/provenance/v1"
 SLSA_V0_2 = "https://slsa.dev/provenance/v0.2"
 STRICT_LEVEL = 3
 STRICT_AGE_DAYS = 365
+STRICT_SUMMARY_AGE_DAYS = 30
 STRICT_TRIGGERS = ("push", "release", "workflow_dispatch")
 
 Sha256 = Annotated[str, text(r"^[0-9a-f]{64}$", "must be a SHA-256 digest: 64 hexadecimal digits in lower case")]
@@ -36,7 +38,16 @@ RepositoryUri = Annotated[
         longest=500,
     ),
 ]
+Resources = Annotated[
+    str,
+    text(
+        r"^[a-z][a-z0-9+.-]*:[^\s*]+\*?$",
+        "must be a URI, or the beginning of one with * at its end, like pkg:generic/api@*",
+        longest=500,
+    ),
+]
 Number = Annotated[int, Field(ge=1, le=10**18)]
+Patterns = Annotated[tuple[Pattern, ...], Field(strict=False)]
 
 
 class Root(StrictModel):
@@ -165,7 +176,92 @@ class Artifact(StrictModel):
             said.append(f"max_age_days: {self.max_age_days}")
         if self.source is not None:
             said += [f"source.triggers: {one}" for one in self.source.triggers if one not in STRICT_TRIGGERS]
-        said += [f"builders: a level that this file states ({one.level})" for one in self.builders if one.level]
+        elif self.builders and not self.loosen.any_repository:
+            said.append("source: from whatever it is built")
+        if self.builders and self.signers < len(self.builders):
+            said.append(f"signers: {self.signers} of {len(self.builders)} builders")
+        for one in self.builders:
+            if one.level is not None:
+                said.append(f"builders.level: {one.level}, which this file states")
+            if one.builder == "slsa-github-generator" and one.tags:
+                said.append(f"builders.tags: {', '.join(one.tags)} instead of a release of the generator")
+            if one.branches:
+                said.append(f"builders.branches: {', '.join(one.branches)}, which move")
+        return tuple(said)
+
+
+class LoosenRelease(StrictModel):
+    """What of the strict rules is given up for one release. Each stands in every report."""
+
+    any_parts: bool = Field(default=False, description="Whatever release.yaml names will do, one part alone as well")
+    several_commits: bool = Field(default=False, description="Its parts may come from different commits")
+    any_version: bool = Field(
+        default=False, description="The tags that its parts were built at need not name its version"
+    )
+
+
+class ReleaseParts(StrictModel):
+    """What a release must consist of at least: release.yaml comes with the release, and could leave it out."""
+
+    name: Name = Field(description="The release's name, as release.yaml says it", examples=["api"])
+    artifacts: Patterns = Field(
+        default=(),
+        description="For each of these there is a file: its path as release.yaml writes it",
+        examples=[["dist/api-*.tar.gz"]],
+    )
+    images: Patterns = Field(
+        default=(),
+        description="For each of these there is an image: its name without the digest",
+        examples=[["ghcr.io/acme/api"]],
+    )
+    policy_bundles: Patterns = Field(default=(), description="For each of these there is a policy bundle")
+    requires: Annotated[tuple[Literal["chain", "verdicts", "receipts"], ...], Field(strict=False)] = Field(
+        default=(), description="What else it may not be without", examples=[["chain", "receipts"]]
+    )
+    loosen: LoosenRelease = Field(default=LoosenRelease(), description="Strict rules given up here")
+
+    def loosened(self) -> tuple[str, ...]:
+        """What this entry lets through beyond the strict defaults, as reports say it."""
+        return tuple(f"loosen.{name}" for name in type(self.loosen).model_fields if getattr(self.loosen, name))
+
+
+class LoosenSummary(StrictModel):
+    """What of the strict rules is given up for one verifier's summaries. Each stands in every report."""
+
+    any_policy: bool = Field(default=False, description="Whatever policy it was verified by")
+
+
+class Summaries(StrictModel):
+    """Whose verification summaries (SLSA VSA) are believed instead of verifying again, about what."""
+
+    name: Name = Field(description="What reports call this entry", examples=["release-gate"])
+    verifier: Uri = Field(default=VERIFIER, description="The verifier's id in the summary, exactly")
+    key: Omittable[Line] = Field(default=None, description="The id of the key that signs it, of `keys`")
+    root: Omittable[Name] = Field(default=None, description="The root that vouches for its certificates; any if absent")
+    issuer: Omittable[Uri] = Field(default=None, description="Who issued the identity that signs it")
+    identity: Omittable[Line] = Field(default=None, description="That identity, exactly")
+    resources: Annotated[tuple[Resources, ...], Field(strict=False, min_length=1)] = Field(
+        description="What it may speak of: URIs, or beginnings of some with * at the end",
+        examples=[["pkg:generic/api@*"]],
+    )
+    policies: Annotated[tuple[Sha256, ...], Field(strict=False)] = Field(
+        default=(), description="Digests of the policies that it may have verified by; this file itself unless given"
+    )
+    minimum_level: int = Field(
+        default=STRICT_LEVEL, ge=0, le=3, description="The SLSA build level that it must say at least"
+    )
+    max_age_days: int = Field(
+        default=STRICT_SUMMARY_AGE_DAYS, ge=1, le=3650, description="Days after which it has to be verified again"
+    )
+    loosen: LoosenSummary = Field(default=LoosenSummary(), description="Strict rules given up here")
+
+    def loosened(self) -> tuple[str, ...]:
+        """What this entry lets through beyond the strict defaults, as reports say it."""
+        said = [f"loosen.{name}" for name in type(self.loosen).model_fields if getattr(self.loosen, name)]
+        if self.minimum_level < STRICT_LEVEL:
+            said.append(f"minimum_level: {self.minimum_level}")
+        if self.max_age_days > STRICT_SUMMARY_AGE_DAYS:
+            said.append(f"max_age_days: {self.max_age_days}")
         return tuple(said)
 
 
@@ -183,6 +279,12 @@ class TrustPolicy(StrictModel):
     )
     artifacts: Annotated[tuple[Artifact, ...], Field(strict=False)] = Field(
         default=(), description="What must be proven, of what"
+    )
+    summaries: Annotated[tuple[Summaries, ...], Field(strict=False)] = Field(
+        default=(), description="Whose verification summaries are believed; nobody's unless given"
+    )
+    releases: Annotated[tuple[ReleaseParts, ...], Field(strict=False)] = Field(
+        default=(), description="What releases must consist of; where there are any, no other release is let out"
     )
 
     def artifacts_of(self, name: str) -> tuple[Artifact, ...]:
@@ -228,8 +330,10 @@ def _relations(policy: TrustPolicy) -> Iterator[Refusal]:
         ("roots", [one.id for one in policy.roots]),
         ("keys", [one.id for one in policy.keys]),
         ("artifacts", [one.name for one in policy.artifacts]),
+        ("summaries", [one.name for one in policy.summaries]),
+        ("releases", [one.name for one in policy.releases]),
     ):
-        label = "name" if field == "artifacts" else "id"
+        label = "id" if field in ("roots", "keys") else "name"
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield _bad((field, index, label), "also names an entry before it")
@@ -238,6 +342,26 @@ def _relations(policy: TrustPolicy) -> Iterator[Refusal]:
             yield _bad(("keys", index, "valid_until"), "must be later than valid_from")
     for index, artifact in enumerate(policy.artifacts):
         yield from _artifact(policy, artifact, ("artifacts", index))
+    for index, release in enumerate(policy.releases):
+        yield from _release(release, ("releases", index))
+    for index, summaries in enumerate(policy.summaries):
+        yield from _summaries(policy, summaries, ("summaries", index))
+
+
+def _summaries(policy: TrustPolicy, entry: Summaries, steps: tuple[str | int, ...]) -> Iterator[Refusal]:
+    yield from _believed(policy, entry, steps)
+    yield from _one_signer(entry, steps)
+    if entry.policies and entry.loosen.any_policy:
+        yield _bad((*steps, "loosen", "any_policy"), "contradicts the policies that are named", "keep one of the two")
+
+
+def _release(release: ReleaseParts, steps: tuple[str | int, ...]) -> Iterator[Refusal]:
+    named = release.artifacts or release.images or release.policy_bundles or release.requires
+    if not named and not release.loosen.any_parts:
+        remedy = "name its artifacts or images; `loosen: {any_parts: true}` asks for none, and reports show it"
+        yield _missing(steps, "asks for nothing: a release of any one part would do", remedy)
+    if named and release.loosen.any_parts:
+        yield _bad((*steps, "loosen", "any_parts"), "contradicts the parts that are named", "keep one of the two")
 
 
 def _artifact(policy: TrustPolicy, artifact: Artifact, steps: tuple[str | int, ...]) -> Iterator[Refusal]:
@@ -280,13 +404,7 @@ def _artifact(policy: TrustPolicy, artifact: Artifact, steps: tuple[str | int, .
 
 
 def _builder(policy: TrustPolicy, builder: Builder, steps: tuple[str | int, ...]) -> Iterator[Refusal]:
-    if builder.root is not None and builder.root not in [one.id for one in policy.roots]:
-        yield _bad((*steps, "root"), "names no entry of roots")
-    if builder.key is not None:
-        if builder.key not in [one.id for one in policy.keys]:
-            yield _bad((*steps, "key"), "names no entry of keys")
-    elif not policy.roots:
-        yield _missing(("roots",), "is missing: certificates need a root", "add a trusted root with its digest")
+    yield from _believed(policy, builder, steps)
     wanted: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         "slsa-github-generator": ((), ("root", "workflow", "tags")),
         "github-artifact-attestations": (("workflow",), ("root", "tags", "branches")),
@@ -301,8 +419,22 @@ def _builder(policy: TrustPolicy, builder: Builder, steps: tuple[str | int, ...]
         if name not in ("builder", *needed, *possible) and getattr(builder, name):
             yield _bad((*steps, name), f"has no meaning for {builder.builder}", "remove it")
     if builder.builder == "other":
-        by_certificate = builder.issuer is not None and builder.identity is not None
-        if (builder.key is not None) == (builder.issuer is not None or builder.identity is not None):
-            yield _missing(steps, "needs either a key, or issuer and identity", "say who signs")
-        elif builder.key is None and not by_certificate:
-            yield _missing(steps, "needs issuer and identity together", "an identity is only what its issuer says")
+        yield from _one_signer(builder, steps)
+
+
+def _believed(policy: TrustPolicy, signer: Builder | Summaries, steps: tuple[str | int, ...]) -> Iterator[Refusal]:
+    if signer.root is not None and signer.root not in [one.id for one in policy.roots]:
+        yield _bad((*steps, "root"), "names no entry of roots")
+    if signer.key is not None:
+        if signer.key not in [one.id for one in policy.keys]:
+            yield _bad((*steps, "key"), "names no entry of keys")
+    elif not policy.roots:
+        yield _missing(("roots",), "is missing: certificates need a root", "add a trusted root with its digest")
+
+
+def _one_signer(signer: Builder | Summaries, steps: tuple[str | int, ...]) -> Iterator[Refusal]:
+    by_certificate = signer.issuer is not None and signer.identity is not None
+    if (signer.key is not None) == (signer.issuer is not None or signer.identity is not None):
+        yield _missing(steps, "needs either a key, or issuer and identity", "say who signs")
+    elif signer.key is None and not by_certificate:
+        yield _missing(steps, "needs issuer and identity together", "an identity is only what its issuer says")

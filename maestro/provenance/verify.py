@@ -15,6 +15,7 @@ from maestro.provenance import statement as statements
 from maestro.provenance.authenticate import Authentic, Believed, authenticate
 from maestro.provenance.bundle import Bundle, MessageSignature
 from maestro.provenance.expectations import Met, meet
+from maestro.provenance.loosening import Loosened
 from maestro.provenance.quorum import distinct
 from maestro.provenance.reasons import NotProven
 from maestro.provenance.trust_policy import Artifact, TrustPolicy
@@ -68,10 +69,10 @@ class EntryResult:
         """What counted."""
         return tuple(one.met for one in self.judged if one.met is not None)
 
-    def loosened(self) -> tuple[str, ...]:
-        """What the entry gives up, and the roots that were used without a log."""
-        roots = dict.fromkeys(one.unlogged for one in self.met if one.unlogged is not None)
-        return (*self.entry.loosened(), *(f"roots.{name}: without_transparency" for name in roots))
+    def loosened(self) -> Loosened:
+        """What the entry gives up, and who was believed without a log."""
+        unlogged = dict.fromkeys(one.unlogged for one in self.met if one.unlogged is not None)
+        return Loosened(self.entry.name, (*self.entry.loosened(), *unlogged))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,27 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field
 
 from maestro.config import RepositoryPath
-from maestro.documents.fields import Line, Name, Omittable, StrictModel
+from maestro.documents import rules
+from maestro.documents.fields import Line, Name, Omittable, StrictModel, text
+from maestro.documents.pointer import dotted
 from maestro.documents.refusal import Refusal
 from maestro.documents.settings import Shape, read_settings, schema_of, unusable
+from maestro.errors import UsageError
+from maestro.oci.reference import parse_reference
 
 RELEASE_PATH: Final = "release.yaml"
 Paths = Annotated[tuple[RepositoryPath, ...], Field(strict=False)]
+Image = Annotated[
+    str,
+    text(
+        r"^[^@\s]+/[^@:\s]+@sha256:[0-9a-f]{64}$",
+        "must be an image by its digest alone, like ghcr.io/acme/api@sha256:… (64 hexadecimal digits)",
+        longest=400,
+    ),
+]
+RunId = Annotated[
+    str, text(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", "must be a run's id, like 20261201-090000-ccafdc99", longest=100)
+]
 
 
 class ReleasedArtifact(StrictModel):
@@ -32,6 +47,17 @@ class ChainFiles(StrictModel):
     links: RepositoryPath = Field(description="The folder of the links", examples=["chain/links"])
 
 
+class Receipts(StrictModel):
+    """Runs that belong to the release. They lie in the ledger that maestro.yaml names, never in another one."""
+
+    runs: Annotated[tuple[RunId, ...], Field(strict=False, min_length=1)] = Field(
+        description="Their ids", examples=[["20261201-090000-ccafdc99"]]
+    )
+    checkpoint: RepositoryPath = Field(
+        description="A checkpoint kept elsewhere, that the ledger's log has to continue", examples=["ledger.checkpoint"]
+    )
+
+
 class Release(StrictModel):
     """What one release consists of; paths are taken from its own folder."""
 
@@ -44,11 +70,18 @@ class Release(StrictModel):
     artifacts: Annotated[tuple[ReleasedArtifact, ...], Field(strict=False)] = Field(
         default=(), description="Files, judged by trust.yaml"
     )
+    images: Annotated[tuple[Image, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Images by digest, judged by trust.yaml and by what lies beside them in their registry",
+        examples=[[f"ghcr.io/acme/api@sha256:{'0' * 64}"]],
+    )
     policy_bundles: Paths = Field(default=(), description="Signed policy bundles, judged by `bundles` in maestro.yaml")
     chain: Omittable[ChainFiles] = Field(default=None, description="How it came about")
     verdicts: Paths = Field(default=(), description="Signed verdicts of `maestro check --attest`")
+    receipts: Omittable[Receipts] = Field(default=None, description="What `maestro run` executed for it")
 
 
+_TWICE = "take it out: every part has one verdict"
 _SMALLEST = "it has apiVersion, kind: Release, name, version and artifacts (docs/guides/release.md)"
 
 
@@ -70,10 +103,23 @@ def load_release(path: str, data: bytes) -> Release:
 
 
 def _relations(release: Release) -> Iterator[Refusal]:
-    from maestro.documents import rules
-
-    paths = [one.path for one in release.artifacts]
-    for index, path in enumerate(paths):
-        if path in paths[:index]:
-            steps = ("artifacts", index, "path")
-            yield Refusal(rules.BAD_VALUE, f"artifacts[{index}].path also names an artifact before it", steps)
+    for index, name in enumerate(release.images):
+        try:
+            parse_reference(name)
+        except UsageError as error:
+            yield Refusal(rules.BAD_VALUE, error.message, ("images", index), remedy=error.remedy)
+            return
+    named: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+        (("artifacts",), tuple(one.path for one in release.artifacts)),
+        (("images",), tuple(str(parse_reference(one)) for one in release.images)),
+        (("policy_bundles",), release.policy_bundles),
+        (("verdicts",), release.verdicts),
+        (("receipts", "runs"), release.receipts.runs if release.receipts is not None else ()),
+    )
+    for steps, names in named:
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                place: tuple[str | int, ...] = (*steps, index)
+                if steps == ("artifacts",):
+                    place = (*place, "path")
+                yield Refusal(rules.BAD_VALUE, f"{dotted(place)} names what is named before it", place, remedy=_TWICE)

@@ -6,9 +6,11 @@ Every check of its README is one command; what a signature is over is laid besid
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
-import re
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,121 +21,176 @@ from maestro.evidence import bundle as bundles
 from maestro.evidence.strict_json import SIZE_LIMIT, loads
 from maestro.evidence.summary import summary_of
 from maestro.evidence.types import POLICY_BUNDLE, SUMMARY
+from maestro.provenance.loosening import loosened_texts
+from maestro.report.visible_text import visible
 from policy.bundle.statement import ENDING
+from policy.release.pack_files import SIGNED_BY_KEY, Pack, digest_of, file_name, openssl, quoted
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from maestro.config import Config
     from maestro.evidence.signer import Signer
     from maestro.provenance.deciding import Decider
     from maestro.provenance.expectations import Met
-    from policy.release.document import Release
+    from maestro.provenance.verify import Verification
+    from policy.release.document import Receipts, Release
     from policy.release.verifying import Judged
 
 _LARGEST: Final = 2 << 30
-_SIGNED_BY_KEY: Final = "--insecure-ignore-tlog"
 
 
-class Pack:
-    """The files of a pack by their path in it, and the README's checks, in order."""
+@dataclass(frozen=True)
+class Given:
+    """What a pack is made of.
 
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.checks: list[tuple[str, list[str]]] = []
+    Attributes:
+        release: it; it holds.
+        folder: that its paths are taken from.
+        config: maestro.yaml of the policy revision, and ``config_data`` its bytes.
+        commit: the policy revision.
+        decider: trust.yaml of the policy revision; None where there is none.
+        judged: the verdict.
+        roots: the trusted roots' files by id.
+        runs: the files of each run's folder, by run and by their path in it.
+    """
 
-    def add(self, path: str, data: bytes) -> str:
-        """Lay a file into the pack; two of one path are told apart by a number."""
-        free, number = path, 2
-        while self.files.get(free, data) != data:
-            head, dot, tail = path.rpartition("/")
-            free = f"{head}{dot}{number}-{tail}"
-            number += 1
-        self.files[free] = data
-        return free
-
-    def check(self, title: str, *commands: str) -> None:
-        """A section of the README."""
-        self.checks.append((title, list(commands)))
+    release: Release
+    folder: Path
+    config: Config
+    config_data: bytes
+    commit: str
+    decider: Decider | None
+    judged: Judged
+    roots: Mapping[str, bytes]
+    runs: Mapping[str, Mapping[str, bytes]]
 
 
-def pack(
-    release: Release,
-    folder: Path,
-    config: Config,
-    decider: Decider | None,
-    judged: Judged,
-    signer: Signer,
-    now: dt.datetime,
-    roots: dict[str, bytes],
-) -> dict[str, bytes]:
-    """The files by path, README.md and SHA256SUMS among them. ``judged`` holds; ``roots``: trusted roots by id."""
+def pack(given: Given, signer: Signer, now: dt.datetime) -> dict[str, bytes]:
+    """The files by path, README.md and SHA256SUMS among them. ``signer``: of the summary."""
     made = Pack()
-    _artifacts(made, release, folder, judged, decider, roots)
+    release, folder, config, decider = given.release, given.folder, given.config, given.decider
+    _decision(made, given)
+    if decider is not None:
+        for name, data in given.roots.items():
+            made.add(f"roots/{file_name(name)}.json", data)
+        _artifacts(made, given, decider)
+        _images(made, given, decider)
     _policy_bundles(made, release, folder, config)
     if release.chain is not None:
         _chain(made, release, folder, config)
     for name in release.verdicts:
         _verdict(made, read_named(folder / name, name, SIZE_LIMIT), name, config)
-    if decider is not None and judged.artifacts:
-        _summary(made, release, judged, decider, signer, now)
+    if release.receipts is not None:
+        _receipts(made, release.receipts, given)
+    if decider is not None and given.judged.proven:
+        _summary(made, given, decider, signer, now)
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in sorted(made.files.items()))
-    readme = "\n".join(_readme(release, made)) + "\n"
+    readme = "\n".join(_readme(given, made)) + "\n"
     return {**made.files, "SHA256SUMS": sums.encode(), "README.md": readme.encode()}
 
 
-def _file(text: str) -> str:
-    """Text as part of a file's name."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:80]
+def _decision(made: Pack, given: Given) -> None:
+    """The settings that decided, whole, and of trust.yaml the entries that did."""
+    files = {"maestro.yaml": given.config_data}
+    if given.decider is not None:
+        files["trust.yaml"] = given.decider.data
+    for name, data in files.items():
+        path = made.add(f"decided-by/{name}", data)
+        digest = hashlib.sha256(data).hexdigest()
+        made.check(f"{name} at the commit {given.commit}", f"sha256sum {path} | grep {digest}")
+    if given.decider is not None:
+        excerpt = json.dumps(_excerpt(given, given.decider), indent=2, ensure_ascii=False) + "\n"
+        made.add("decided-by/trust.excerpt.json", excerpt.encode())
 
 
-def _quoted(text: str) -> str:
-    import shlex
+def _excerpt(given: Given, decider: Decider) -> dict[str, Any]:
+    """What of trust.yaml decided, as it was read: its entries, and the roots, keys that they name."""
+    named = {entry.entry.name for one in given.judged.proven for entry in one.entries}
+    entries = [one for one in decider.policy.artifacts if one.name in named]
+    keys = {builder.key for entry in entries for builder in entry.builders}
+    shown = {
+        "roots": decider.policy.roots,
+        "keys": [one for one in decider.policy.keys if one.id in keys],
+        "artifacts": entries,
+        "releases": [one for one in decider.policy.releases if one.name == given.release.name],
+    }
+    return {
+        "file": "trust.yaml",
+        "commit": given.commit,
+        "sha256": decider.sha256,
+        **{name: [one.model_dump(mode="json", exclude_unset=True) for one in some] for name, some in shown.items()},
+        "loosened": [
+            {"part": f"{part.kind} {part.name}", "entry": one.entry, "fields": list(one.fields)}
+            for part in given.judged.parts
+            for one in part.loosened
+        ],
+    }
 
-    return shlex.quote(text)
+
+def _artifacts(made: Pack, given: Given, decider: Decider) -> None:
+    for row, found in zip(given.release.artifacts, given.judged.artifacts, strict=True):
+        file = made.add(f"artifacts/{row.path}", read_named(given.folder / row.path, row.path, _LARGEST))
+        _attestations(made, given, decider, found, row.path, quoted(file))
 
 
-def _artifacts(
-    made: Pack, release: Release, folder: Path, judged: Judged, decider: Decider | None, roots: dict[str, bytes]
-) -> None:
-    if decider is None:
-        return
-    for name, data in roots.items():
-        made.add(f"roots/{_file(name)}.json", data)
-    for row, found in zip(release.artifacts, judged.artifacts, strict=True):
-        file = made.add(f"artifacts/{row.path}", read_named(folder / row.path, row.path, _LARGEST))
-        counted = {one.evidence: one.met for entry in found.entries for one in entry.judged if one.met is not None}
-        given = {one.name: one.data for one in judged.evidence}
-        for evidence, met in counted.items():
-            bundle = made.add(f"attestations/{_file(evidence)}", given[evidence])
-            made.check(f"{row.path}: {met.built.name}", *_cosign(made, file, bundle, met, decider, roots))
+def _images(made: Pack, given: Given, decider: Decider) -> None:
+    for name, image in zip(given.release.images, given.judged.images, strict=True):
+        path = made.add(f"images/{file_name(name)}.json", image.manifest)
+        made.check(f"{name}: its manifest", f"sha256sum {quoted(path)} | grep {image.image.sha256}")
+        for found in image.verifications:
+            sha256 = found.subject.sha256
+            if sha256 != image.image.sha256:
+                made.check(f"{found.subject.shown}: listed by the index", f"grep 'sha256:{sha256}' {quoted(path)}")
+            _attestations(made, given, decider, found, found.subject.shown, f"--digest {sha256} --digestAlg sha256")
 
 
-def _cosign(made: Pack, file: str, bundle: str, met: Met, decider: Decider, roots: dict[str, bytes]) -> Iterator[str]:
+def _attestations(made: Pack, given: Given, decider: Decider, found: Verification, name: str, subject: str) -> None:
+    """Every bundle that counted for one subject; ``subject``: cosign's words for it."""
+    counted = {one.evidence: one.met for entry in found.entries for one in entry.judged if one.met is not None}
+    data = {one.name: one.data for one in given.judged.evidence}
+    for evidence, met in counted.items():
+        bundle = made.add(f"attestations/{file_name(evidence)}", data[evidence])
+        made.check(f"{name}: {met.built.name}", *_cosign(made, subject, bundle, met, decider, given.roots))
+
+
+def _cosign(
+    made: Pack, subject: str, bundle: str, met: Met, decider: Decider, roots: Mapping[str, bytes]
+) -> Iterator[str]:
     verb = "verify-blob-attestation" if met.predicate_type else "verify-blob"
-    kind = f" --type {_quoted(met.predicate_type)}" if met.predicate_type else ""
-    rest = f"--bundle {_quoted(bundle)}{kind} {_quoted(file)}"
+    kind = f" --type {quoted(met.predicate_type)}" if met.predicate_type else ""
+    rest = f"--bundle {quoted(bundle)}{kind} {subject}"
     who, _, name = met.signer.partition(" ")
     if who == "key":
         key = decider.believed.keys.keys[name]
-        path = made.add(f"keys/{_file(key.id)}.pub", key.pem.encode())
-        yield f"cosign {verb} --key {_quoted(path)} {_SIGNED_BY_KEY} {rest}"
+        yield f"cosign {verb} --key {quoted(made.key(key.id, key.pem))} {SIGNED_BY_KEY} {rest}"
         return
-    identity = f"--certificate-identity {_quoted(name)} --certificate-oidc-issuer {_quoted(who)}"
-    tried = [f"cosign {verb} --trusted-root roots/{_quoted(_file(one))}.json {identity} {rest}" for one in roots]
+    identity = f"--certificate-identity {quoted(name)} --certificate-oidc-issuer {quoted(who)}"
+    tried = [f"cosign {verb} --trusted-root roots/{quoted(file_name(one))}.json {identity} {rest}" for one in roots]
     yield " || ".join(tried)
+
+
+def _receipts(made: Pack, named: Receipts, given: Given) -> None:
+    from maestro.evidence.trust import trust_of
+    from policy.release.packing_runs import pack_checkpoint, pack_run
+
+    trust = trust_of(given.config.keys)
+    for run in named.runs:
+        pack_run(made, run, given.runs[run], trust)
+    data = read_named(given.folder / named.checkpoint, named.checkpoint, SIZE_LIMIT)
+    pack_checkpoint(made, named.checkpoint, data, trust)
 
 
 def _policy_bundles(made: Pack, release: Release, folder: Path, config: Config) -> None:
     for name in release.policy_bundles:
         file = made.add(f"policy/{name}", read_named(folder / name, name, SIZE_LIMIT << 2))
         keys = [
-            made.add(f"keys/{_file(key.id)}.pub", key.public_key.encode()) for row in config.bundles for key in row.keys
+            made.add(f"keys/{file_name(key.id)}.pub", key.public_key.encode())
+            for row in config.bundles
+            for key in row.keys
         ]
         made.check(
             f"{name}: OPA's signature",
             " || ".join(
-                f"opa build -b {_quoted(file)} --verification-key {_quoted(key)} --signing-alg ES256 -o /dev/null"
+                f"opa build -b {quoted(file)} --verification-key {quoted(key)} --signing-alg ES256 -o /dev/null"
                 for key in keys
             ),
         )
@@ -145,8 +202,8 @@ def _policy_bundles(made: Pack, release: Release, folder: Path, config: Config) 
 
 def _by_one_of(keys: list[str], file: str, bundle: str, kind: str) -> str:
     return " || ".join(
-        f"cosign verify-blob-attestation --key {_quoted(key)} {_SIGNED_BY_KEY} --type {_quoted(kind)} "
-        f"--bundle {_quoted(bundle)} {_quoted(file)}"
+        f"cosign verify-blob-attestation --key {quoted(key)} {SIGNED_BY_KEY} --type {quoted(kind)} "
+        f"--bundle {quoted(bundle)} {quoted(file)}"
         for key in keys
     )
 
@@ -170,7 +227,7 @@ def _chain(made: Pack, release: Release, folder: Path, config: Config) -> None:
     for file in [
         path for path in made.files if path.startswith(("artifacts/", "policy/")) and not path.endswith(ENDING)
     ]:
-        digest = f"$(sha256sum < {_quoted(file)} | cut -c1-64)"
+        digest = f"$(sha256sum < {quoted(file)} | cut -c1-64)"
         made.check(
             f"{file}: recorded by the last step", f'grep -q "{digest}" {" ".join(f"{one}.signed" for one in last)}'
         )
@@ -209,47 +266,67 @@ def _signatures(made: Pack, path: str, data: bytes, keys: dict[str, str]) -> Non
         signature = base64.b64decode(row["sig"]) if "payload" in value else bytes.fromhex(row["sig"])
         sig = made.add(f"{path}.{row['keyid'][:8]}.sig", signature)
         key = made.add(f"keys/{row['keyid'][:16]}.pub", pem.encode())
-        made.check(f"{path}: signed with {key}", _openssl(key, sig, f"{path}.signed"))
-
-
-def _openssl(key: str, signature: str, signed: str) -> str:
-    return f"openssl dgst -sha256 -verify {_quoted(key)} -signature {_quoted(signature)} {_quoted(signed)}"
+        made.check(f"{path}: signed with {key}", openssl(key, sig, f"{path}.signed"))
 
 
 def _verdict(made: Pack, data: bytes, name: str, config: Config) -> None:
     from maestro.evidence.trust import trust_of
 
-    path = made.add(f"verdicts/{_file(name)}", data)
-    envelope = bundles.parse(data)
-    key = trust_of(config.keys).key(envelope.key_id)
-    pem = made.add(f"keys/{_file(key.id)}.pub", key.pem.encode())
-    signed = made.add(f"{path}.signed", envelope.signed)
-    signature = made.add(f"{path}.sig", envelope.signature)
-    made.check(
-        f"{name}: the verdict of the gates",
-        _openssl(pem, signature, signed),
-        f"grep -o '\"allowed\":true' {_quoted(signed)}",
-    )
+    signed, command = made.statement(f"verdicts/{file_name(name)}", data, trust_of(config.keys))
+    made.check(f"{name}: the verdict of the gates", command, f"grep -o '\"allowed\":true' {quoted(signed)}")
 
 
-def _summary(made: Pack, release: Release, judged: Judged, decider: Decider, signer: Signer, now: dt.datetime) -> None:
+def _summary(made: Pack, given: Given, decider: Decider, signer: Signer, now: dt.datetime) -> None:
+    from maestro.evidence.dsse import Envelope
     from maestro.evidence.signer import sign_statement
 
+    judged, release = given.judged, given.release
     resource = f"pkg:generic/{release.name}@{release.version}"
-    statement = summary_of(judged.artifacts, resource, decider.sha256, judged.evidence, now, holds=judged.holds)
-    path = made.add("summary.sigstore.json", sign_statement(statement, signer))
+    statement = summary_of(judged.proven, resource, decider.sha256, judged.evidence, now, holds=judged.holds)
+    data = sign_statement(statement, signer)
+    envelope: Envelope = bundles.parse(data)
+    path = made.add("summary.sigstore.json", data)
+    signed = made.add(f"{path}.signed", envelope.signed)
+    signature = made.add(f"{path}.sig", envelope.signature)
     key = made.add("keys/packed-by.pub", signer.public_key_pem.encode())
+    made.check("What Maestro concluded, by that trust.yaml", openssl(key, signature, signed), *_same_policy(signed))
     for row in release.artifacts:
         made.check(f"{row.path}: what Maestro concluded", _by_one_of([key], f"artifacts/{row.path}", path, SUMMARY))
+    for image in judged.images:
+        subjects = (f"--digest {one.subject.sha256} --digestAlg sha256" for one in image.verifications)
+        made.check(
+            f"{image.image}: what Maestro concluded",
+            *(
+                f"cosign {_ATTESTATION} --key {key} {SIGNED_BY_KEY} --type {SUMMARY} --bundle {path} {one}"
+                for one in subjects
+            ),
+        )
 
 
-def _readme(release: Release, made: Pack) -> Iterator[str]:
-    yield f"# What proves {release.name} {release.version}"
+_ATTESTATION: Final = "verify-blob-attestation"
+
+
+def _same_policy(signed: str) -> Iterator[str]:
+    yield f'grep -q "{digest_of("decided-by/trust.yaml")}" {signed}'
+    yield f'grep -o \'"verificationResult":"PASSED"\' {signed}'
+
+
+def _readme(given: Given, made: Pack) -> Iterator[str]:
+    release = given.release
+    yield visible(f"# What proves {release.name} {release.version}")
     yield ""
     yield "Run each command in this folder; each must succeed. They take `sha256sum`, `cosign`, `openssl` and `opa`."
     yield "A key or root that lies here proves nothing by lying here: compare `keys/` and `roots/` with those you know"
-    yield "from elsewhere (`trust.yaml` and `maestro.yaml` of the repository, at the revision that decides)."
+    yield "from elsewhere. What decided lies in `decided-by/`, as it stood in the repository at the commit"
+    yield f"`{given.commit}`: `git show {given.commit}:trust.yaml` must print the same file."
+    yield "`decided-by/trust.excerpt.json` has the entries that were asked, and what they loosen."
     yield "`--insecure-ignore-tlog` is for signatures of plain keys, which are in no transparency log."
+    if release.receipts is not None:
+        yield "That the ledger's log continues `runs/checkpoint` is a proof over a Merkle tree, which these tools"
+        yield "cannot follow: Maestro did, and `maestro receipts verify --checkpoint FILE` does it again."
+    loosened = [one for part in given.judged.parts for one in part.loosened]
+    for text in dict.fromkeys(loosened_texts(loosened)):
+        yield f"Loosened by trust.yaml: {visible(text)}"
     yield ""
     yield "## Nothing was changed since it was packed"
     yield ""
@@ -258,7 +335,7 @@ def _readme(release: Release, made: Pack) -> Iterator[str]:
     yield "```"
     for title, commands in made.checks:
         yield ""
-        yield f"## {title}"
+        yield f"## {visible(title)}"
         yield ""
         yield "```sh"
         yield from commands

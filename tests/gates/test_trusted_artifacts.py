@@ -92,6 +92,47 @@ def test_whom_a_change_would_believe_is_said_where_it_stands(
     assert found[0].location.line == line
 
 
+WHOLE = (
+    TRUST
+    + """\
+summaries:
+  - {name: gate, key: release, resources: ["pkg:generic/api@*"], max_age_days: 7}
+releases:
+  - {name: api, artifacts: ["dist/api*.tar.gz"], requires: [chain]}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("max_age_days: 7", "max_age_days: 90", 14, "summaries/gate max_age_days is 90 instead of 7"),
+        ('["pkg:generic/api@*"]', '["pkg:generic/api@*", "pkg:generic/web@*"]', 14, "resources gains pkg:generic/web@*"),
+        ("days: 7}", "days: 7, loosen: {any_policy: true}}", 14, "summaries/gate loosens any_policy"),
+        ("name: gate", "name: other", 14, "is added: what release says to have verified of pkg:generic/api@* is not verified again"),
+        (", requires: [chain]", "", 16, "releases/api requires loses chain"),
+        ("[chain]}", "[chain], loosen: {several_commits: true}}", 16, "releases/api loosens several_commits"),
+        ("name: api, artifacts", "name: web, artifacts", 16, "what it asked of the release is asked no longer"),
+    ],
+)  # fmt: skip
+def test_whose_verdict_and_what_parts_would_do_is_said(old: str, new: str, line: int, words: str) -> None:
+    assert old in WHOLE
+    found = judge({"trust.yaml": WHOLE.replace(old, new)}, target={**TARGET, "trust.yaml": WHOLE})
+    assert {(one.rule, one.mode) for one in found} == {("mc.governance/trust_changed", "enforce")}
+    assert words in " | ".join(one.message for one in found)
+    assert line in {one.location.line for one in found}
+
+
+def test_no_list_of_trust_yaml_changes_without_a_word() -> None:
+    from maestro.provenance.trust_changes import trust_changes
+    from maestro.provenance.trust_policy import load_trust_policy
+
+    whole = load_trust_policy("trust.yaml", WHOLE.encode())
+    for name in type(whole).model_fields.keys() - {"apiVersion", "kind"}:
+        assert getattr(whole, name), f"a new list: add {name} above"
+        assert trust_changes(whole, whole.model_copy(update={name: ()})), name
+
+
 def test_comments_and_layout_are_free() -> None:
     assert findings({"trust.yaml": "# ours\n" + TRUST.replace('["v*"]', "[ 'v*' ]")}) == ()
 

@@ -69,9 +69,7 @@ def list_found(arguments: argparse.Namespace, world: World, wanted: Wanted) -> i
             wanted,
             after,
             limit + 1,
-            lambda folder, only: check_run(
-                folder, said.trust, lambda run_id: f"Run/{run_id}" in said.closed, only=only
-            ),
+            lambda folder, only: check_run(folder, said.trust, said.is_closed, only=only),
         )
         return found, index.unread()
 

@@ -8,18 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from maestro.config import Ledger
 from maestro.errors import SelectionError, UsageError
-from maestro.evidence.trust import Trust, trust_of
+from maestro.evidence.trust import Trust
 from maestro.ledger.checkpoint import signer_of
 from maestro.ledger.folder import FolderStore
 from maestro.ledger.head import Head
 from maestro.ledger.log import Log
 from maestro.repository import Repository
 from maestro.world import World
-from runner.ledger_check import BREAK_GLASS_RULE, Logged, RunReport, check_run
+from runner.governed import Governed, governed_at
+from runner.ledger_check import Logged, RunReport, check_run
 from runner.looking import looked_at
-from runner.merged_waivers import subjects_waived
 from runner.run_folder import RunFolder, all_runs, run_folder
 
 
@@ -80,16 +79,6 @@ class OpenLedger:
         return check_run(folder, self.trust, lambda run_id: f"Run/{run_id}" in self.closed, logged)
 
 
-@dataclass(frozen=True)
-class Governed:
-    """What the default branch says of the ledger."""
-
-    root: Path
-    settings: Ledger
-    trust: Trust
-    closed: frozenset[str]
-
-
 def governed(arguments: argparse.Namespace, world: World) -> Governed:
     """Whom to believe.
 
@@ -106,8 +95,7 @@ def governed(arguments: argparse.Namespace, world: World) -> Governed:
         if CONFIG_PATH not in tip.entries:
             raise UsageError(f"there is no maestro.yaml on {branch}", remedy="`maestro init` writes one; merge it")
         config = load_config(CONFIG_PATH, tip.read(CONFIG_PATH))
-        closed = subjects_waived(tip, config, BREAK_GLASS_RULE)
-        return Governed(repository.root, config.ledger, trust_of(config.keys), closed)
+        return governed_at(tip, config, repository.root)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -102,6 +103,17 @@ def test_any_byte_of_any_blob_flipped(data: st.DataObject) -> None:
     found = judge(replace(TRIED[1], raw=changed))
     # Nothing that is signed can be changed; of a timestamp's response a few bytes are signed by nobody.
     assert found.problem is not None or path[-1] == "signedTimestamp"
+
+
+def test_a_certificate_whose_issuer_is_no_name() -> None:
+    """cryptography parses names only when they are asked for."""
+    place = ("verificationMaterial", "certificate", "rawBytes")
+    der = base64.b64decode(TRIED[1].bundle["verificationMaterial"]["certificate"]["rawBytes"])
+    issuer = x509.load_der_x509_certificate(der).issuer.public_bytes()
+    broken = der.replace(issuer, issuer.replace(b"\x0c", b"\x0d"), 1)
+    assert broken != der
+    raw = json.dumps(_changed(TRIED[1].bundle, place, base64.b64encode(broken).decode())).encode()
+    assert _reason(raw) == "verify/certificate-malformed"
 
 
 _BLOBS = ("rawBytes", "signedTimestamp", "canonicalizedBody", "sig", "payload", "signedEntryTimestamp", "rootHash")

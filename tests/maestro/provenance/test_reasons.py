@@ -13,7 +13,7 @@ from maestro.provenance.reasons import REASONS, NotProven
 from maestro.world import World
 from tests.support.tools import ROOT
 
-PAGE = (ROOT / "docs/verify/reasons.md").read_text("utf-8")
+PAGE = (ROOT / "docs/verify/reasons.md").read_text("utf-8").partition("# Why a release may not go out")[0]
 
 
 def test_page_and_table_are_equal() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from maestro.cli import main
@@ -12,9 +13,10 @@ from maestro.evidence.verdict import TreeVerdict, attest
 from maestro.world import World
 from tests.maestro.chain import chains
 from tests.maestro.evidence import keys
-from tests.maestro.provenance.refusals import SIGSTORE, attested
+from tests.maestro.provenance.refusals import RUN, SIGSTORE, attested
 from tests.policy.bundle import bundles
 from tests.support.git_repo import GitRepo
+from tests.support.private_sigstore.workflow import Run
 
 RELEASE = """\
 apiVersion: maestro-conductor/v1
@@ -42,7 +44,16 @@ artifacts:
 """
 
 
-def _key(name: str, indent: int) -> str:
+IMAGE_ENTRY = """\
+  - name: image
+    match: ["127.0.0.1:*/acme/api"]
+    builders:
+      - {builder: github-artifact-attestations, workflow: acme/build/.github/workflows/build.yml, tags: ["v*"]}
+    source: {repository: https://github.com/acme/api, repository_id: 712345678, tags: ["v*"]}
+"""
+
+
+def key(name: str, indent: int) -> str:
     pem = "".join(" " * (indent + 4) + line + "\n" for line in keys.signer(name).public_key_pem.splitlines())
     pad = " " * indent
     return f"{pad}- id: {name}\n{pad}  valid_from: 2026-01-01\n{pad}  public_key: |\n{pem}"
@@ -51,12 +62,22 @@ def _key(name: str, indent: int) -> str:
 def config() -> str:
     return (
         "apiVersion: maestro-conductor/v1\nkeys:\n"
-        + _key("gates", 2)
+        + key("gates", 2)
         + "bundles:\n  - path: policy/vendor/policy.tar.gz\n    minimum_revision: 1\n    keys:\n"
-        + _key("release", 6)
+        + key("release", 6)
         + "release:\n  requires: [artifacts, chain]\n  layout_keys:\n"
-        + _key("owner", 4)
+        + key("owner", 4)
     )
+
+
+def merge(folder: Path, path: str, text: str) -> None:
+    """Put a file on the default branch."""
+    GitRepo(folder).commit({path: text})
+
+
+def built(folder: Path, **changes: str) -> Run:
+    """The build of the release: at the first commit, on which the verdict was given."""
+    return replace(RUN, **{"commit": GitRepo(folder).git("rev-list", "--max-parents=0", "HEAD"), **changes})
 
 
 def make(folder: Path) -> Path:
@@ -69,9 +90,10 @@ def make(folder: Path) -> Path:
     data = b"the artifact"
     made = {"dist/api.tar.gz": data, "dist/policy.tar.gz": archive}
     chains.make(folder, produce=made)
-    verdict = TreeVerdict("a" * 40, True, "b" * 40, chains.NOW, "0.1.0", None, {}, {})
+    tree = git.git("rev-parse", "HEAD^{tree}")
+    verdict = TreeVerdict(tree, True, "b" * 40, chains.NOW, "0.1.0", None, {}, {})
     for name, content in {
-        "api.sigstore.json": attested().data,
+        "api.sigstore.json": attested(built(folder)).data,
         "dist/policy.tar.gz.sigstore.json": statement,
         "verdict.sigstore.json": attest(verdict, keys.signer("gates")),
         "release.yaml": RELEASE.encode(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from maestro.evidence.verdict import TreeVerdict, attest
 from tests.maestro.chain import chains
-from tests.maestro.provenance.refusals import RUN, attested
-from tests.policy.release import releases
+from tests.maestro.evidence import keys
+from tests.maestro.provenance.refusals import attested
+from tests.policy.release import auditor, releases
 from tests.policy.release.releases import maestro
+from tests.support.git_repo import GitRepo
 from tests.support.tools import tool
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # in-toto recording
@@ -27,13 +31,14 @@ def repo(tmp_path: Path) -> Path:
 def test_all_of_it_side_by_side(repo: Path) -> None:
     code, out, err = maestro(repo, "verify", "release")
     assert (code, err) == (0, ""), out + err
-    verdict = "allows the tree aaaaaaaaaaaa under the policy of bbbbbbbbbbbb"
-    assert out.splitlines() == [
+    tree = GitRepo(repo).git("rev-parse", "HEAD^{tree}")
+    verdict = f"allows the tree {tree[:12]} under the policy of bbbbbbbbbbbb"
+    assert re.sub(r" at main \(\w{12}\)", "", out).splitlines() == [
         "✔ artifact       dist/api.tar.gz: github-artifact-attestations (level 3)",
         "✔ policy bundle  dist/policy.tar.gz: policy revision 42, signed by release",
         "✔ chain          layout: checkout → build → verify",
         f"✔ verdict        verdict.sigstore.json: {verdict}",
-        "api 1.2.0 may be released: 4 of 4 parts hold",
+        "api 1.2.0 may be released: 4 of 4 parts hold, by maestro.yaml and trust.yaml",
     ]
 
 
@@ -56,9 +61,18 @@ def _milder(repo: Path) -> None:
 
 
 def _evil(repo: Path) -> None:
-    from dataclasses import replace
+    run = releases.built(repo, repository="acme/api-evil")
+    (repo / "api.sigstore.json").write_bytes(attested(run).data)
 
-    (repo / "api.sigstore.json").write_bytes(attested(replace(RUN, repository="acme/api-evil")).data)
+
+def _replayed(repo: Path) -> None:
+    """A verdict that allows, of another day."""
+    verdict = TreeVerdict("a" * 40, True, "b" * 40, chains.NOW, "0.1.0", None, {}, {})
+    (repo / "verdict.sigstore.json").write_bytes(attest(verdict, keys.signer("gates")))
+
+
+def _of_no_commit_here(repo: Path) -> None:
+    (repo / "api.sigstore.json").write_bytes(attested(releases.built(repo, commit="1f" * 20)).data)
 
 
 def _other_owner(repo: Path) -> None:
@@ -74,6 +88,8 @@ CASES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
     "the chain is left out": (_drop("chain: {layout: layout, links: links}\n"), {"release/part-missing"}),
     "the layout is somebody else's": (_other_owner, {"chain/layout-signature"}),
     "the verdict is altered": (_tamper("verdict.sigstore.json"), {"release/verdict"}),
+    "a verdict about another tree": (_replayed, {"release/several-commits"}),
+    "a commit that nobody gave a verdict on": (_of_no_commit_here, {"release/several-commits"}),
     "an attestation is gone": (lambda repo: (repo / "api.sigstore.json").unlink(), {"release/unreadable"}),
 }
 
@@ -95,11 +111,12 @@ def test_a_release_of_nothing_is_none(repo: Path) -> None:
     (repo / "release.yaml").write_text("apiVersion: maestro-conductor/v1\nkind: Release\nname: a\nversion: '1'\n")
     code, out, _ = maestro(repo, "verify", "release")
     assert code == 10
-    assert "a 1 MAY NOT be released: 0 of 2 parts hold" in out
+    assert "a 1 MAY NOT be released: 0 of 3 parts hold" in out
+    assert "release/empty" in out
 
 
 def test_bad_documents_are_explained(repo: Path) -> None:
-    (repo / "release.yaml").write_text(releases.RELEASE + "images: [ghcr.io/acme/api]\n")
+    (repo / "release.yaml").write_text(releases.RELEASE + "pictures: [ghcr.io/acme/api]\n")
     code, _, err = maestro(repo, "verify", "release")
     assert code == 2
     assert "release.yaml:11:1" in err
@@ -113,17 +130,34 @@ def cosign(repo: Path, summary: str) -> int:
     return subprocess.run(argv, cwd=repo, capture_output=True, timeout=60, check=False).returncode
 
 
-def summary(repo: Path, resource: str, *more: str) -> tuple[int, str, str]:
-    argv = ("verify", "summary", "dist/api.tar.gz", "--summary", "vsa", "--resource", resource, "--key", "packer.pub")
-    return maestro(repo, *argv, *more)
+def summary(repo: Path, resource: str) -> tuple[int, str, str]:
+    return maestro(repo, "verify", "summary", "dist/api.tar.gz", "--summary", "vsa", "--resource", resource)
+
+
+def believe_packer(repo: Path) -> None:
+    trust = (repo / "trust.yaml").read_text()
+    gate = "summaries:\n  - {name: gate, key: packer, resources: ['pkg:generic/api@*']}\n"
+    releases.merge(repo, "trust.yaml", trust + "keys:\n" + releases.key("packer", 2) + gate)
 
 
 def test_a_summary_goes_out_and_cosign_accepts_it(repo: Path) -> None:
+    believe_packer(repo)
     assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 0
     assert cosign(repo, "vsa") == 0
-    code, out, _ = summary(repo, "pkg:generic/api@1.2.0")
-    assert (code, out) == (0, "✔ dist/api.tar.gz was verified at 2026-11-25T12:00:00Z: SLSA_BUILD_LEVEL_3\n")
+    code, _, err = summary(repo, "pkg:generic/api@1.2.0")
+    assert (code, err.splitlines()[0]) == (
+        0,
+        "✔ dist/api.tar.gz was verified at 2026-11-25T12:00:00Z, level 3, says gate",
+    )
     assert summary(repo, "pkg:generic/api@1.2.1")[0] == 10
+
+
+def test_a_summary_by_an_older_trust_yaml_is_none(repo: Path) -> None:
+    believe_packer(repo)
+    assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 0
+    releases.merge(repo, "trust.yaml", (repo / "trust.yaml").read_text() + "# changed\n")
+    code, _, err = summary(repo, "pkg:generic/api@1.2.0")
+    assert (code, "verify/summary-policy" in err) == (10, True), err
 
 
 def test_a_summary_of_a_file(repo: Path) -> None:
@@ -133,10 +167,11 @@ def test_a_summary_of_a_file(repo: Path) -> None:
 
 
 def test_a_failed_summary_is_no_pass(repo: Path) -> None:
+    believe_packer(repo)
     _evil(repo)
     assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 10
     assert cosign(repo, "vsa") == 0, "cosign sees a signature, not a verdict"
-    code, _, err = summary(repo, "pkg:generic/api@1.2.0", "--level", "0")
+    code, _, err = summary(repo, "pkg:generic/api@1.2.0")
     assert code == 10
     assert "does not say PASSED but 'FAILED'" in err
 
@@ -144,23 +179,31 @@ def test_a_failed_summary_is_no_pass(repo: Path) -> None:
 def test_an_auditor_follows_the_pack_without_us(repo: Path) -> None:
     code, out, err = maestro(repo, "evidence", "pack", "-o", "pack", "--key", "key.pem")
     assert code == 0, out + err
-    readme = (repo / "pack/README.md").read_text()
-    commands = [line for block in re.findall(r"^```sh\n(.*?)^```", readme, re.M | re.S) for line in block.splitlines()]
-    assert {word for line in commands for word in re.findall(r"^\w+", line)} == {
-        "sha256sum", "cosign", "opa", "openssl", "grep",
-    }  # fmt: skip
-    environ = {"PATH": f"{Path(tool('cosign')).parent}:/usr/bin:/bin", "HOME": str(repo.parent)}
+    pack = repo / "pack"
+    commands = auditor.commands(pack)
+    assert {word for line in commands for word in re.findall(r"^\w+", line)} == auditor.TOOLS
+    assert auditor.failed(pack, commands) == []
+    assert len(commands) >= 16
+    (pack / "artifacts/dist/api.tar.gz").write_bytes(b"another")
+    wrong = [line for line in commands if "artifacts/dist/api.tar.gz" in line or line.startswith("sha256sum -c")]
+    assert len(wrong) == 4
+    assert auditor.failed(pack, wrong) == wrong
 
-    def follow(line: str) -> int:
-        done = subprocess.run(
-            ["sh", "-c", line], cwd=repo / "pack", env=environ, capture_output=True, text=True, timeout=60, check=False
-        )
-        return done.returncode
 
-    failed = [line for line in commands if follow(line) != 0]
-    assert failed == []
-    assert len(commands) >= 12
-    (repo / "pack/artifacts/dist/api.tar.gz").write_bytes(b"another")
-    failed = [line for line in commands if "artifacts/dist/api.tar.gz" in line or line.startswith("sha256sum")]
-    assert len(failed) == 4
-    assert all(follow(line) != 0 for line in failed)
+def test_the_pack_says_what_decided(repo: Path) -> None:
+    assert maestro(repo, "evidence", "pack", "-o", "pack", "--key", "key.pem")[0] == 0
+    pack = repo / "pack"
+    assert (pack / "decided-by/trust.yaml").read_bytes() == (repo / "trust.yaml").read_bytes()
+    assert (pack / "decided-by/maestro.yaml").read_bytes() == (repo / "maestro.yaml").read_bytes()
+    excerpt = json.loads((pack / "decided-by/trust.excerpt.json").read_text())
+    assert excerpt["commit"] == GitRepo(repo).head
+    assert excerpt["sha256"] == hashlib.sha256((repo / "trust.yaml").read_bytes()).hexdigest()
+    assert [one["name"] for one in excerpt["artifacts"]] == ["api"]
+    assert excerpt["artifacts"][0]["source"]["repository_id"] == 712345678
+    assert excerpt["loosened"] == []
+    assert f"git show {GitRepo(repo).head}:trust.yaml" in (pack / "README.md").read_text()
+    with (pack / "decided-by/trust.yaml").open("a") as file:
+        file.write("# milder\n")
+    lines = [line for line in auditor.commands(pack) if "decided-by/trust.yaml" in line]
+    assert len(lines) == 2
+    assert auditor.failed(pack, lines) == lines

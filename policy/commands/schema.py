@@ -60,10 +60,12 @@ def schema_files() -> dict[str, str]:
     from maestro.documents.kinds import KINDS
     from maestro.documents.schema import schema, schema_all
     from maestro.provenance.trust_policy import trust_schema
+    from policy.release.document import release_schema
 
     schemas = {f"{kind.lower()}.json": schema(kind) for kind in KINDS}
     schemas["config.json"] = config_schema()
     schemas["trust.json"] = trust_schema()
     schemas["layout.json"] = layout_schema()
+    schemas["release.json"] = release_schema()
     schemas["all.json"] = schema_all()
     return {name: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for name, value in schemas.items()}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from maestro.cli import main
-from maestro.commands.schema import schema_files
 from maestro.world import World
+from policy.commands.schema import schema_files
 
 DOCS = Path(__file__).parents[3] / "docs" / "schema"
 

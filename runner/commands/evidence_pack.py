@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from maestro.errors import ToolFailure, UsageError
+from maestro.errors import MaestroError, ToolFailure, UsageError
 from maestro.world import World
-from policy.commands.verify_release import add_release, judge_named
+from runner.commands.verify_release import add_release, judge_named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
-    """0 packed, 10 the release does not hold.
+    """0 packed, 10 the release does not hold, 1 it could not be judged.
 
     Raises:
         UsageError: the folder exists, or release.yaml or maestro.yaml cannot be used.
@@ -25,23 +25,38 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """
     from maestro.evidence.ecdsa_signer import find
     from maestro.repository import Repository
-    from policy.release.packing import pack
+    from policy.release.packing import Given, pack
     from policy.release.words import as_text
+    from runner.released_run import files_of_run
 
     folder = world.cwd / arguments.output
     if folder.exists():
         raise UsageError("the folder exists", where=arguments.output, remedy="name a new one")
     signer = find(arguments.key, world.environ, world.cwd)
     done = judge_named(arguments, world)
-    world.stdout.write(as_text(done.release, done.judged))
+    world.stdout.write(as_text(done.release, done.judged, policy=done.said, colour=world.colour(world.stdout)))
     if not done.judged.holds:
-        return 10
+        return done.judged.exit_code
     roots = {}
-    if done.decider is not None:
+    decider = None if isinstance(done.decided, MaestroError) else done.decided
+    if decider is not None:
         with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-            tip = repository.snapshot(arguments.target or repository.default_branch_rev(None) or "HEAD")
-            roots = {one.id: tip.read(one.path) for one in done.decider.policy.roots}
-    files = pack(done.release, done.folder, done.config, done.decider, done.judged, signer, world.now(), roots)
+            tip = repository.snapshot(done.commit)
+            roots = {one.id: tip.read(one.path) for one in decider.policy.roots}
+    named = done.release.receipts
+    runs = {one: files_of_run(one, done.governed, world) for one in (named.runs if named is not None else ())}
+    given = Given(
+        done.release,
+        done.folder,
+        done.config,
+        done.config_data,
+        done.commit,
+        decider,
+        done.judged,
+        roots,
+        runs,
+    )
+    files = pack(given, signer, world.now())
     try:
         for name, data in files.items():
             path = folder / name
