@@ -110,7 +110,7 @@ class JournalFile:
         for line in complete.splitlines():
             try:
                 record = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ToolFailure(f"the journal {self.path.name} is damaged: {error}", where=str(self.path)) from error
             wrong = wrong_in(record)
             if wrong is None and (record["kind"] == "slot") != (self.header is None):

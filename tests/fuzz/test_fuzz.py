@@ -10,7 +10,6 @@ from maestro.errors import UsageError
 from tests.fuzz.campaign import run
 from tests.fuzz.targets import Target, targets
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # in-toto recording
 
 
