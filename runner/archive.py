@@ -73,7 +73,7 @@ def members(data: bytes) -> Iterator[tuple[str, bytes]]:
 def _require_plain(member: tarfile.TarInfo) -> None:
     """Refuse what we never write: a sparse file may claim to be a terabyte, an extended header any name."""
     plain = member.type == tarfile.REGTYPE and member.sparse is None and not member.pax_headers
-    if not plain or not _NAME.fullmatch(member.name):
+    if not plain or not _NAME.fullmatch(member.name) or not 0 <= member.size <= SIZE_LIMIT:
         raise BadEvidence(f"the archive holds {member.name!r:.100}, which no run has")
 
 

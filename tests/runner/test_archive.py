@@ -30,6 +30,15 @@ def packed(name: str = "logs/a", kind: bytes = tarfile.REGTYPE, link: str = "", 
     return gzip.compress(out.getvalue(), mtime=0)
 
 
+def resized(size: bytes) -> bytes:
+    """An archive whose one member says that it has this size (12 bytes: octal, or GNU's base 256)."""
+    header = bytearray(gzip.decompress(packed()))
+    header[124:136] = size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    return gzip.compress(bytes(header), mtime=0)
+
+
 def _record(key: str, value: str) -> bytes:
     rest = f" {key}={value}\n".encode("utf-8", "surrogateescape")
     size = len(rest) + 2
@@ -66,11 +75,13 @@ def test_a_plain_file_is_unpacked(tmp_path: Path) -> None:
         packed(GNU_sparse_size="x", GNU_sparse_map="0,1"),
         packed(GNU_sparse_size="1000000000000", GNU_sparse_map="0,1"),
         packed(GNU_sparse_major="1", GNU_sparse_minor="0", GNU_sparse_realsize="999999999999"),
+        resized(b"\x80" + bytes(2) + b"\xff" * 9),
+        resized(b"\xff" * 12),
         packed()[:-9],
         packed() + b"x",
         b"",
     ],
-    ids=range(25),
+    ids=range(27),
 )
 def test_anything_else_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(BadEvidence, match=r"which no run has|cannot be read"):
