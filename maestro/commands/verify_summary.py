@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     with os.fdopen(open_named(world.cwd / arguments.file, arguments.file), "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     trust = trust_of([_Given(arguments.key, pem)], file=arguments.key)
-    said = read_summary(data, trust, sha256=digest, resource=arguments.resource, level=arguments.level)
+    said = read_summary(data, trust, sha256=digest, resource=arguments.resource, level=arguments.level, now=world.now())
     world.stdout.write(
         visible(f"✔ {arguments.file} was verified at {said['timeVerified']}: {said['verifiedLevels'][0]}") + "\n"
     )

@@ -53,7 +53,7 @@ def _decode(text: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def loads(data: bytes, *, what: str) -> dict[str, Any]:
-    """The JSON object in ``data``. Duplicate keys, NaN, infinity, bytes that are not UTF-8 and lone surrogates are refused.
+    """The JSON object in ``data``. Duplicate keys, what is no number, bytes that are not UTF-8, lone surrogates are refused.
 
     Raises:
         BadEvidence: naming ``what`` (words for the message) and what is wrong with it.

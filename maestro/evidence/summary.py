@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 VERIFIER: Final = "urn:maestro-conductor:verifier"
 SIGNERS: Final = "urn:maestro-conductor:signers"
 _LEVEL = re.compile(r"SLSA_BUILD_LEVEL_([0-3])")
+_CLOCK_SKEW = dt.timedelta(minutes=10)
 
 
 def summary(
@@ -79,7 +80,9 @@ def summary_of(
     )
 
 
-def read_summary(data: bytes, trust: Trust, *, sha256: str, resource: str, level: int) -> Mapping[str, Any]:
+def read_summary(
+    data: bytes, trust: Trust, *, sha256: str, resource: str, level: int, now: dt.datetime
+) -> Mapping[str, Any]:
     """The predicate of a summary that says PASSED about this very file.
 
     Args:
@@ -88,12 +91,16 @@ def read_summary(data: bytes, trust: Trust, *, sha256: str, resource: str, level
         sha256: of the file, hexadecimal.
         resource: the URI that it must be about.
         level: the SLSA build level that it must have at least.
+        now: aware; a summary from later is refused.
 
     Raises:
         BadEvidence: anything else, also a summary that is malformed or contradicts itself.
     """
     said = verify_bundle(data, trust, predicate_type=SUMMARY, made_at=_made_at).statement
     predicate = said.predicate
+    made_at = _made_at(said)
+    if made_at > now + _CLOCK_SKEW:
+        raise BadEvidence(f"the summary was made at {made_at.isoformat()}, which is yet to come")
     if sha256 not in [one.digest.get("sha256") for one in said.subjects]:
         raise BadEvidence("the summary is about another file")
     verifier = predicate.get("verifier")

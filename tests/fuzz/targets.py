@@ -390,7 +390,9 @@ def _statements(folder: Path) -> Iterator[Target]:
     yield Target("record of a merge", (record.data,), recorded, sealed=True)
 
     def summary(data: bytes) -> object:
-        return read_summary(data, TRUST, sha256=test_summary.SHA256, resource=test_summary.RESOURCE, level=3)
+        return read_summary(
+            data, TRUST, sha256=test_summary.SHA256, resource=test_summary.RESOURCE, level=3, now=chains.NOW
+        )
 
     made: Statement = test_summary.made()
     yield Target("summary", (_signed(made.to_bytes()),), summary, sealed=True)

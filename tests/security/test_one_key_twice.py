@@ -24,7 +24,9 @@ from maestro.provenance import trusted_root
 from maestro.provenance.authenticate import Believed
 from maestro.provenance.trust_policy import Artifact, Builder, TrustPolicy
 from maestro.provenance.verify import Evidence, Subject, Verification, verify
+from policy.bundle.archive_reading import read as read_archive
 from policy.bundle.reasons import Refused
+from policy.bundle.signatures import SIGNATURES
 from tests.maestro.chain import chains
 from tests.maestro.evidence import keys, test_verify
 from tests.maestro.provenance.refusals import NOW, RUN, SHA256, SIGSTORE, entry
@@ -189,6 +191,6 @@ def test_a_signature_twice_in_one_file_is_refused() -> None:
     assert found.problem is not None
     assert found.problem.code == "verify/bundle-ambiguous"
     archive = bundles.signed()
-    token = json.loads(bundles.read(archive)[bundles.SIGNATURES])["signatures"][0]
+    token = json.loads(read_archive(archive)[SIGNATURES])["signatures"][0]
     with pytest.raises(Refused, match="exactly one signature"):
         bundles.let_in(bundles.with_token(archive, token, signatures=[token, token]))

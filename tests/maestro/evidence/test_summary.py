@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -29,13 +30,34 @@ def made(level: int | None = 3) -> Statement:
     )
 
 
-def read(statement: Statement, *, sha256: str = SHA256, signer: str = "release", level: int = 3) -> Mapping[str, Any]:
+def read(
+    statement: Statement,
+    *,
+    sha256: str = SHA256,
+    signer: str = "release",
+    level: int = 3,
+    now: dt.datetime = NOW,
+    row: keys.Row | None = None,
+) -> Mapping[str, Any]:
     data = sign_statement(statement, keys.signer(signer))
-    return read_summary(data, trust_of([keys.row()]), sha256=sha256, resource=RESOURCE, level=level)
+    return read_summary(data, trust_of([row or keys.row()]), sha256=sha256, resource=RESOURCE, level=level, now=now)
 
 
 def test_a_pass_is_one_and_names_the_signers() -> None:
     assert read(made())["urn:maestro-conductor:signers"] == ["somebody"]
+
+
+DAY = dt.timedelta(days=1)
+
+
+def test_a_clock_that_is_a_day_off() -> None:
+    assert read(made(), now=NOW + DAY)
+    with pytest.raises(BadEvidence, match="yet to come"):
+        read(made(), now=NOW - DAY)
+    assert read(made(), now=NOW + DAY, row=keys.row(valid_from=NOW - DAY, valid_until=NOW + DAY))
+    for row in (keys.row(valid_from=NOW + DAY), keys.row(valid_until=NOW - DAY)):
+        with pytest.raises(BadEvidence, match=r"valid (only from|until)"):
+            read(made(), now=NOW + DAY, row=row)
 
 
 def changed(**fields: object) -> Callable[[], object]:
