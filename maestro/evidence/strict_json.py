@@ -53,7 +53,7 @@ def _decode(text: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def loads(data: bytes, *, what: str) -> dict[str, Any]:
-    """The JSON object in ``data``. Duplicate keys, what is no number, bytes that are not UTF-8, lone surrogates are refused.
+    """The JSON object in ``data``. Refused are duplicate keys, NaN, infinity, lone surrogates, bytes not in UTF-8.
 
     Raises:
         BadEvidence: naming ``what`` (words for the message) and what is wrong with it.
