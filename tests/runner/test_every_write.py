@@ -12,6 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from maestro.evidence.errors import BadEvidence
+from maestro.evidence.trust import trust_of
+from runner.ledger_check import check_run
+from tests.maestro.evidence import keys
+from tests.runner import plans
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -43,3 +49,18 @@ def test_whatever_is_struck_is_completed(who: str, fault: str, every: int) -> No
     found = re.search(r"(\d+) writes struck, 0 wrong", done.stdout)
     assert found is not None
     assert int(found[1]) >= (1 if fault == "slow" else 2)
+
+
+@pytest.mark.parametrize("kind", ["sessions", "segments"])
+@pytest.mark.parametrize("left", [0, 1, 200])
+def test_a_session_or_segment_half_written_is_said_and_starts_nothing(tmp_path: Path, kind: str, left: int) -> None:
+    """They are linked whole, so no crash leaves one: a broken disk may, or somebody who edits."""
+    plan = plans.planned(size=2)
+    plans.dispatcher(tmp_path).dispatch(plans.facts(), [plan], plans.local(tmp_path))
+    (file,) = (plans.folder(tmp_path).path / kind).glob("*.json")
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(BadEvidence, match="the bundle cannot be read"):
+        plans.dispatcher(tmp_path).dispatch(plans.facts(), [plan], plans.NoDriver())
+    report = check_run(plans.folder(tmp_path), trust_of([keys.row()]), lambda _run: False)
+    assert "not-believed" in {one.kind for one in report.objections}
+    assert f"{kind}/1.sigstore.json" in {one.file.partition(f"{plans.RUN}/")[2] for one in report.objections}
