@@ -64,3 +64,20 @@ def test_a_session_or_segment_half_written_is_said_and_starts_nothing(tmp_path: 
     report = check_run(plans.folder(tmp_path), trust_of([keys.row()]), lambda _run: False)
     assert "not-believed" in {one.kind for one in report.objections}
     assert f"{kind}/1.sigstore.json" in {one.file.partition(f"{plans.RUN}/")[2] for one in report.objections}
+
+
+def _may_mount() -> bool:
+    try:
+        return not subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _may_mount(), reason="this machine lets nobody mount a disk of their own")
+def test_a_real_disk_that_is_too_small(tmp_path: Path) -> None:
+    command = ["unshare", "-rm", sys.executable, "-m", "tests.runner.tiny_disk", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    *short, last = done.stdout.splitlines()
+    assert last == "400 ended [1, 1, 1, 1]"
+    assert [line.partition(" ")[2] for line in short] == ["cut short [1, 1, 1, 1]"] * 4
