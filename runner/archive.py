@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from maestro.ledger.store import Store
 from runner.run_folder import RUN_ID, RunFolder
 
 KINDS = ("sessions", "receipts", "segments", "logs")
+_NAME = re.compile(r"[a-z]+/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SIZE_LIMIT = 1 << 30
 """Bytes of a run unpacked: beyond it somebody means harm."""
 
@@ -58,13 +60,21 @@ def members(data: bytes) -> Iterator[tuple[str, bytes]]:
             raise BadEvidence(f"the archive holds more than {SIZE_LIMIT} bytes")
         with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as tar:
             for member in tar:
+                _require_plain(member)
                 parts = PurePosixPath(member.name).parts
                 if not member.isreg() or len(parts) != 2 or parts[0] not in KINDS or parts[1] in (".", ".."):
                     raise BadEvidence(f"the archive holds {member.name!r:.100}, which no run has")
                 file = tar.extractfile(member)
                 yield "/".join(parts), file.read() if file is not None else b""
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise BadEvidence(f"the archive of a run cannot be read: {error}") from error
+
+
+def _require_plain(member: tarfile.TarInfo) -> None:
+    """Refuse what we never write: a sparse file may claim to be a terabyte, an extended header any name."""
+    plain = member.type == tarfile.REGTYPE and member.sparse is None and not member.pax_headers
+    if not plain or not _NAME.fullmatch(member.name) or not 0 <= member.size <= SIZE_LIMIT:
+        raise BadEvidence(f"the archive holds {member.name!r:.100}, which no run has")
 
 
 def segments_in(data: bytes) -> list[tuple[str, bytes]]:

@@ -20,6 +20,7 @@ from runner.drivers.driver import Driver
 from runner.execution import Ending, Execution
 from runner.run_folder import SUFFIX, RunFolder
 from runner.session import Facts, Planned, Session
+from runner.signing_time import signing_time
 
 
 @dataclass
@@ -84,7 +85,7 @@ class Dispatcher:
             provision()
             number = max(sessions, default=0) + 1
             self.keep([data for one in planned for data in one.inputs])
-            said = session.statement(self.folder.run_id, number, self.now(), facts, planned)
+            said = session.statement(self.folder.run_id, number, self._signing_time(), facts, planned)
             signed = sign_statement(said, self.signer)
             self.folder.add_numbered("sessions", number, signed)
             sessions[number] = session.read(signed, self.trust, self.folder.run_id, number)
@@ -152,12 +153,15 @@ class Dispatcher:
         closed = self._close(digests, outcomes, denied, len(missing), sessions[number])
         return Summary(self.folder.run_id, closed, resumed=number > 1, endings=endings)
 
+    def _signing_time(self) -> dt.datetime:
+        return signing_time(self.now(), self.signer, self.trust)
+
     def _signed(self, execution: Execution, ending: Ending, sessions: dict[int, Session]) -> bytes:
         """A new receipt, written."""
         started_in = sessions.get(ending.last.session)
         if started_in is None:
             raise BadEvidence(f"{execution.id} was started in session {ending.last.session}, of which nothing is left")
-        at = self.now().astimezone(dt.UTC).isoformat(timespec="microseconds")
+        at = self._signing_time().astimezone(dt.UTC).isoformat(timespec="microseconds")
         said = receipt.statement(self.folder.run_id, execution, ending, started_in, at)
         data = sign_statement(said, self.signer)
         store.write(self.folder.receipt_path(execution.id), data, replace=True)
@@ -188,7 +192,7 @@ class Dispatcher:
         closed = segment.Segment(
             run_id=self.folder.run_id,
             number=last + 1,
-            made_at=self.now().astimezone(dt.UTC).isoformat(timespec="microseconds"),
+            made_at=self._signing_time().astimezone(dt.UTC).isoformat(timespec="microseconds"),
             previous=previous,
             files=digests,
             outcomes=segment.count(outcomes),

@@ -18,6 +18,7 @@ from maestro.ledger.log import Log
 from maestro.ledger.store import Store
 from runner import archive, segment
 from runner.run_folder import SUFFIX, RunFolder
+from runner.signing_time import signing_time
 
 KIND = "segment"
 
@@ -49,14 +50,15 @@ def append_segments(
 
     Raises:
         BadEvidence: a segment or the log is not believed.
-        ToolFailure: the store cannot be reached or written; the same call again completes it.
+        ToolFailure: the store cannot be reached or written, or the key does not count now; the same call again
+            completes it.
     """
     entries, oldest = [], now()
     for number, data in folder.numbered("segments"):
         said = segment.read(data, trust, run_id=folder.run_id, number=number)
         made = instant(said.made_at, "the segment's made_at")
         oldest = min(oldest, made)
-        at = now().astimezone(dt.UTC).isoformat(timespec="microseconds")
+        at = signing_time(now(), signer, trust).astimezone(dt.UTC).isoformat(timespec="microseconds")
         entries.append(Entry(KIND, entry_name(folder.run_id, number), segment.sha256(data), at))
     if not entries:
         return None

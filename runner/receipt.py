@@ -86,6 +86,8 @@ def read(data: bytes, trust: Trust, *, run_id: str, execution: str) -> Verified:
     for key, kind in _KINDS.items():
         if not isinstance(said.get(key), kind):
             raise BadEvidence(f"the receipt's {key} is malformed")
+    if not isinstance(said["session"].get("digest"), str):
+        raise BadEvidence("the receipt's session is malformed")
     return verified
 
 

@@ -222,8 +222,8 @@ def with_index(path: Path, place: str, work: Callable[[ReceiptIndex], T], tell: 
         except _Newer:
             tell(f"the index {path} is of a newer version of maestro: looking through the ledger without it")
             break
-        except (OSError, sqlite3.Error, _Foreign) as error:
-            mendable = isinstance(error, _Foreign) or _mendable(error)
+        except (OSError, sqlite3.Error, UnicodeDecodeError, _Foreign) as error:  # sqlite's words may quote the file
+            mendable = isinstance(error, _Foreign | UnicodeDecodeError) or _mendable(error)
             if not mendable or attempt == 2:
                 tell(f"the index {path} cannot be used ({error}): looking through the ledger without it")
                 break

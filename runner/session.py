@@ -197,9 +197,11 @@ def session_of(verified: Verified, run_id: str, number: int) -> Session:
     keys = ("source", "verdict", "approvals", "driver", "rehearsal", "break_glass", "tool", "engine")
     if not isinstance(manifests, list) or any(key not in said for key in keys):
         raise BadEvidence("the session is malformed")
+    if not isinstance(said["verdict"], dict) or not isinstance(said["source"], dict):
+        raise BadEvidence("the session is malformed")
     for one in manifests:
         known = isinstance(one, dict) and set(one) - {"tenant"} == _MANIFEST_KEYS
-        if not known or not isinstance(one["decisions"], list):
+        if not known or not isinstance(one["decisions"], list) or not isinstance(one["subject"], str):
             raise BadEvidence("a manifest of the session is malformed")
     return Session(number, digest_of_bytes(verified.payload), said)
 

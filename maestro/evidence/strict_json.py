@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 from maestro.evidence.errors import BadEvidence
@@ -22,7 +23,14 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_finite)
 _PLAIN = json.JSONDecoder(parse_constant=_constant)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
@@ -45,7 +53,7 @@ def _decode(text: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def loads(data: bytes, *, what: str) -> dict[str, Any]:
-    """The JSON object in ``data``. Duplicate keys, NaN, bytes that are not UTF-8 and lone surrogates are refused.
+    """The JSON object in ``data``. Refused are duplicate keys, NaN, infinity, lone surrogates, bytes not in UTF-8.
 
     Raises:
         BadEvidence: naming ``what`` (words for the message) and what is wrong with it.

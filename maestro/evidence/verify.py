@@ -62,8 +62,9 @@ def instant(text: object, what: str) -> dt.datetime:
     """
     try:
         value = dt.datetime.fromisoformat(text if isinstance(text, str) else "")
-    except ValueError as error:
+        utc = value.astimezone(dt.UTC)
+    except (ValueError, OverflowError) as error:
         raise BadEvidence(f"{what} is not a time: {text!r:.60}") from error
     if value.tzinfo is None:
         raise BadEvidence(f"{what} has no offset from UTC: {text!r}")
-    return value.astimezone(dt.UTC)
+    return utc

@@ -69,8 +69,11 @@ def keep_out_of_git(folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    with contextlib.suppress(FileExistsError), (folder / ".gitignore").open("x") as file:
-        file.write("*\n")
+    path = folder / ".gitignore"
+    if not path.exists():
+        temporary = folder / f".gitignore.{token_hex(6)}.tmp"  # killed in between, it must not stay empty for ever
+        temporary.write_text("*\n")
+        temporary.replace(path)
 
 
 def _forget(path: str) -> None:

@@ -157,10 +157,10 @@ class Log:
         for part in self._backwards(head):
             if start is not None and start >= end:
                 break
-            if start is None and part and entry.parse(part[-1]).entered < oldest:
-                break
             found.update(map(entry.identity_of, part))
             end -= len(part)
+            if start is None and part and entry.parse(part[-1]).entered < oldest:
+                break  # not before: a clock that was set back may have dated all of the tail so
         return found
 
     def _backwards(self, head: Head) -> Iterator[tuple[bytes, ...]]:

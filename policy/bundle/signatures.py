@@ -169,7 +169,8 @@ def _files(said: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
         raise Refused("signature-malformed", "the signed list names no files")
     names = set()
     for row in files:
-        if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("name", "hash")):
+        texts = [row.get("name"), row.get("hash"), row.get("algorithm", "")] if isinstance(row, dict) else [None]
+        if not all(isinstance(text, str) for text in texts):
             raise Refused("signature-malformed", "a row of the signed list has no name or no hash")
         names.add(row["name"])
     if len(names) != len(files):

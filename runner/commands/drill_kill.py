@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -88,6 +89,7 @@ def _one_run(path: Path, arguments: argparse.Namespace, dice: random.Random, tal
     tally.twice += sum(times > 1 for times in ran)
     tally.objections += len(objections)
     tally.unknown += Counter(one.get("outcome") for one in records(folder.run))["unknown"]
+    shutil.rmtree(path)  # a hundred runs of a thousand are a gigabyte
 
 
 def _kill(folder: DrillFolder, dispatcher: Dispatch, dice: random.Random, marks: Path) -> int:

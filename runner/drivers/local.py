@@ -133,6 +133,16 @@ class LocalDriver:
                 (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise store.failure(error, self._folder) from error
+        try:
+            yield from self._execute(executions, session, start_nothing_of)
+        except OSError as error:  # no process, no scratch folder, no room for a journal
+            raise ToolFailure(
+                f"the local driver cannot go on: {error.strerror or error}",
+                where=str(error.filename or self._folder),
+                remedy="nothing is lost: put that right, and resume the run with --resume",
+            ) from error
+
+    def _execute(self, executions: Sequence[Execution], session: int, start_nothing_of: Set[str]) -> Iterator[Ending]:
         waiting = {execution.id: execution for execution in executions}
         list(self._journals.read())
         yield from self._known(waiting)

@@ -100,17 +100,21 @@ class JournalFile:
     header: Record | None = None
 
     def new_records(self) -> list[Record]:
-        """The complete lines since the last call. Reserved room behind them reads as NULs and holds no line."""
+        """The complete lines since the last call. Reserved room behind them reads as NULs and holds no line.
+
+        Reading and writing at once is not one step: the end of a line may be seen before its beginning, which reads as
+        NULs still. What comes after the first of them is read the next time.
+        """
         with self.path.open("rb") as file:
             file.seek(self.position)
-            data = file.read()
+            data = file.read().partition(b"\0")[0]
         complete = data[: data.rfind(b"\n") + 1]
         self.position += len(complete)
         records: list[Record] = []
         for line in complete.splitlines():
             try:
                 record = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ToolFailure(f"the journal {self.path.name} is damaged: {error}", where=str(self.path)) from error
             wrong = wrong_in(record)
             if wrong is None and (record["kind"] == "slot") != (self.header is None):

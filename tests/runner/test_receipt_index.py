@@ -222,3 +222,13 @@ def test_what_is_no_cursor_is_said(cursor: str) -> None:
 def test_any_cursor_is_a_place_or_refused(cursor: str) -> None:
     with suppress(UsageError):
         assert len(key_in(cursor)) == 4
+
+
+def test_a_file_whose_own_words_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
+    """sqlite says what is wrong with a schema by quoting it, also where that is no text."""
+    path = tmp_path / "index.sqlite"
+    with_index(path, "here", filled, never)
+    path.write_bytes(path.read_bytes().replace(b"CREATE UNIQUE INDEX", b"CREATE UNIQUE INDE\xd8", 1))
+    told: list[str] = []
+    assert with_index(path, "here", filled, told.append) == [ROW]
+    assert told

@@ -149,6 +149,7 @@ BAD_PAYLOADS = {
     "not-json": (_sign(b"hello"), "cannot be read"),
     "duplicate-key": (_sign(b'{"_type":"a",' + GOOD[1:]), "twice"),
     "nan": (_sign(GOOD.replace(b'"predicate":{', b'"predicate":{"n":NaN,')), "NaN"),
+    "infinity": (_sign(GOOD.replace(b'"predicate":{', b'"predicate":{"n":1e999,')), "too large a number"),
     "lone-surrogate": (_sign(GOOD.replace(b'"predicate":{', b'"predicate":{"n":"\\ud800",')), "cannot be read"),
     "deep": (_sign(b"[" * 100_000), "cannot be read"),
     "list": (_sign(b"[]"), "not a JSON object"),
@@ -158,6 +159,10 @@ BAD_PAYLOADS = {
     "no-digest": (_sign(Statement((Subject("a", {}),), RECEIPT, {}).to_bytes()), "no digest"),
     "no-predicate": (_sign(GOOD.replace(b'"predicate":', b'"other":')), "no predicate"),
     "time-without-offset": (_sign(GOOD.replace(b"+00:00", b"")), "no offset"),
+    "time-before-all-time": (
+        _sign(GOOD.replace(NOW.isoformat().encode(), b"0001-01-01T00:00:00+23:59")),
+        "is not a time",
+    ),
 }
 
 

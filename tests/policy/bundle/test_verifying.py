@@ -154,6 +154,7 @@ def test_a_list_that_says_something_odd() -> None:
     assert refused(resigned(lambda said: said["files"].append(said["files"][0]))) == "signature-malformed"
     assert refused(resigned(lambda said: said["files"].append("x"))) == "signature-malformed"
     assert refused(resigned(lambda said: said["files"][0].update(hash=1))) == "signature-malformed"
+    assert refused(resigned(lambda said: said["files"][0].update(algorithm=["SHA-256"]))) == "signature-malformed"
     assert refused(resigned(lambda said: said.update(iat="now"))) == "signature-malformed"
     assert refused(resigned(lambda said: said.update(iat=True))) == "signature-malformed"
     assert refused(resigned(lambda said: said.update(iat=int(NOW.timestamp()) + 3600))) == "signature-malformed"

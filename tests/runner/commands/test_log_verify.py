@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -246,6 +247,36 @@ def test_the_checkpoint_is_printed_and_proven_to_an_outsider(twice: Runs, tmp_pa
                 assert subprocess.run(command, capture_output=True, check=False).returncode == 1
     assert twice.receipts("prove", "no-such-run").code == 3
     assert len(OUTSIDE.read_text().splitlines()) <= 100
+
+
+def test_an_outsider_sees_every_change(twice: Runs, tmp_path: Path) -> None:
+    """Of segment, proof and checkpoint, each in several places; and a key that is another's."""
+    (run_id, other), key = twice.run_ids(), tmp_path / "key.pem"
+    segment, proof = tmp_path / "segment", tmp_path / "proof"
+    segments = [(twice.ledger / "runs" / one / "segments" / "1.sigstore.json").read_bytes() for one in (run_id, other)]
+    said = twice.receipts("prove", run_id).out
+    envelope = json.loads(segments[0])
+    payload = base64.b64decode(envelope["dsseEnvelope"]["payload"])
+    envelope["dsseEnvelope"]["payload"] = base64.b64encode(payload.replace(b'"missing":0', b'"missing":1')).decode()
+    lines = said.split("\n")
+    mine = keys.signer().public_key_pem
+
+    def answer(data: bytes, text: str, pem: str = mine) -> int:
+        for path, content in ((segment, data), (proof, text.encode()), (key, pem.encode())):
+            path.write_bytes(content)
+        command = [sys.executable, "-I", str(OUTSIDE), str(key), str(segment), str(proof)]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    assert answer(segments[0], said) == 0
+    assert answer(segments[1], said) == 1, "the proof is another segment's"
+    assert answer(json.dumps(envelope).encode(), said) == 1, "the segment is changed"
+    assert answer(segments[0], said, keys.signer("stranger").public_key_pem) == 1
+    for number, line in enumerate(lines):
+        if line:
+            at = max(0, len(line) - 5)
+            changed = line[:at] + ("B" if line[at] == "A" else "A") + line[at + 1 :]
+            assert answer(segments[0], "\n".join([*lines[:number], changed, *lines[number + 1 :]])) != 0, line
+            assert answer(segments[0], "\n".join([*lines[:number], *lines[number + 1 :]])) != 0, f"without {line}"
 
 
 def test_the_export_holds_the_log_as_others_read_it(twice: Runs, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,3 +60,18 @@ def test_slots_beyond_a_limit_start_nothing(tmp_path: Path, size: int, refused: 
         driver.provision(None, executions)
     assert "`--slots 700`" in str(error.value.remedy)
     assert not (tmp_path / "run").exists()
+
+
+def test_descriptors_bound_nothing(tmp_path: Path) -> None:
+    """Many more at once than this process or a watcher may have files open: none fails, so nothing need be said."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    executions = list(executions_of("run-1", Task("Manifest/a", ("sleep", "0.3")), 150))
+    driver = LocalDriver(tmp_path, {"PATH": "/usr/bin:/bin"}, anchor(datetime.now(UTC)), slots=150)
+    open_now = len(list(Path("/proc/self/fd").iterdir()))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 20, before[1]))
+        driver.provision(None, executions)
+        endings = list(driver.execute(executions, session=1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert [ending.last.outcome for ending in endings] == ["succeeded"] * 150
