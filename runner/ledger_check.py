@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 from maestro.errors import MaestroError
@@ -20,7 +19,7 @@ from maestro.evidence.trust import Trust
 from maestro.evidence.verify import Verified
 from runner import receipt, segment, session
 from runner.logged import entry_name
-from runner.run_folder import SUFFIX, RunFolder
+from runner.run_folder import SUFFIX, RunFolder, chunks
 from runner.session import Session
 
 BREAK_GLASS_RULE = "mc.run/break_glass"
@@ -115,15 +114,11 @@ def check_run(
     return _Check(folder, trust, closed_by, logged, RunReport(folder.run_id), only).report()
 
 
-_CHUNK = 1 << 16
-
-
 def _digest_of_file(path: str) -> str:
-    """Hexadecimal SHA-256. Most logs are small, and a large buffer for each costs more than the hashing."""
+    """Hexadecimal SHA-256."""
     hashed = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - ten thousand times: no Path in between
-        while data := file.read(_CHUNK):
-            hashed.update(data)
+    for data in chunks(path):
+        hashed.update(data)
     return hashed.hexdigest()
 
 
@@ -171,8 +166,8 @@ class _Check:
             if self.only is not None:
                 self._alone(self.only, listed, closed=last is not None)
             else:
-                for execution, path in self.folder.receipts().items():
-                    self._receipt(execution, path, listed, closed=last is not None)
+                for execution in self.folder.receipts():
+                    self._receipt(execution, listed, closed=last is not None)
                 self._listed_but_gone(listed)
                 if last is not None:
                     self._counts(last)
@@ -191,7 +186,7 @@ class _Check:
         for execution in sorted(wanted):
             path = self.folder.receipt_path(execution)
             if path.exists():
-                self._receipt(execution, path, listed, closed=closed)
+                self._receipt(execution, listed, closed=closed)
             else:
                 self._object("missing", f"receipts/{path.name}", "it is not there")
 
@@ -264,8 +259,8 @@ class _Check:
         self.out.complete = last is not None and last.complete
         return last
 
-    def _receipt(self, execution: str, path: Path, listed: dict[str, str], *, closed: bool) -> None:
-        name = f"receipts/{path.name}"
+    def _receipt(self, execution: str, listed: dict[str, str], *, closed: bool) -> None:
+        name = f"receipts/{execution}{SUFFIX}"
         data = self.folder.receipt(execution) or b""
         wanted = listed.pop(name, None)
         if closed and wanted is None:

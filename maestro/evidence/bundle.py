@@ -54,7 +54,7 @@ def _member(value: object, *path: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def _base64(text: object, what: str) -> bytes:
-    if not isinstance(text, str):
+    if not isinstance(text, str | bytes):
         raise BadEvidence(f"the bundle's {what} is not text")
     try:
         return binascii.a2b_base64(text, strict_mode=True)
@@ -73,8 +73,8 @@ def parse(data: bytes) -> Envelope:
         payload, signature, hint = ours.groups()
         return Envelope(
             payload_type=PAYLOAD,
-            payload=_base64(payload.decode("ascii"), "payload"),
-            signature=_base64(signature.decode("ascii"), "signature"),
+            payload=_base64(payload, "payload"),
+            signature=_base64(signature, "signature"),
             key_id=hint.decode("ascii"),
         )
     value = loads(data, what="the bundle")
