@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from maestro.evidence.errors import BadEvidence
@@ -22,6 +23,8 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""One half of a pair, escaped: bytes that are UTF-8 hold none otherwise. A lone one has no UTF-8 form."""
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
 
 
@@ -36,7 +39,7 @@ def loads(data: bytes, *, what: str) -> dict[str, Any]:
     try:
         text = data.decode("utf-8")
         value = _DECODER.decode(text)
-        if "\\u" in text:
+        if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise BadEvidence(f"{what} cannot be read: {error}") from error

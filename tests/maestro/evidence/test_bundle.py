@@ -13,12 +13,27 @@ from maestro.evidence.types import BUNDLE, PAYLOAD
 
 OURS = bundle.to_bytes(Envelope(PAYLOAD, b'{"a":1}' * 9, b"signature", "aGludA=="))
 PIECES = [
-    b'"', b"\\", b"\\/", b"\\u0041", b'","x":"', b'","payload":"e30=', b"\n", b" ", b"=", b"A", b"\x7f", b"\xff", "é".encode(),
-    b"\0",
+    *(
+        b'"',
+        b"\\",
+        b"\\/",
+        b"\\u0041",
+        b'","x":"',
+        b'","payload":"e30=',
+        b"\n",
+        b" ",
+        b"=",
+        b"A",
+        b"\x7f",
+        b"\xff",
+        b"\0",
+    ),
+    "é".encode(),
     f'","payloadType":"{PAYLOAD}","signatures":[{{"sig":"'.encode(),
     f'"}}]}},"mediaType":"{BUNDLE}","verificationMaterial":{{"publicKey":{{"hint":"'.encode(),
-    b'"}}}\n', b"",
-]  # fmt: skip
+    b'"}}}\n',
+    b"",
+]
 
 
 def _read(data: bytes) -> Envelope | None:
