@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maestro.errors import ToolFailure
 from maestro.ledger import durable
-from maestro.ledger.store import Stored, checked
+from maestro.ledger.store import Reader, Stored, checked
 
 _LOCK = ".lock"
 
@@ -68,6 +68,10 @@ class FolderStore:
                 if name.startswith(prefix) and _is_name(name):
                     found.append(name)
         return iter(sorted(found))
+
+    def now(self) -> Reader:
+        """See ``Store``."""
+        return self
 
     def erase(self, name: str) -> None:
         """See ``Store``."""
