@@ -63,10 +63,9 @@ class FolderStore:
         above = prefix.rpartition("/")[0]
         found = []
         for parent, _, files in os.walk(self._folder / above, onerror=self._unreadable):
-            for file in files:
-                name = os.path.relpath(f"{parent}/{file}", self._folder)
-                if name.startswith(prefix) and _is_name(name):
-                    found.append(name)
+            within = os.path.relpath(parent, self._folder)
+            begins = f"{within}/" if within != "." else ""
+            found += [name for file in files if (name := begins + file).startswith(prefix) and _is_name(name)]
         return iter(sorted(found))
 
     def now(self) -> Reader:
