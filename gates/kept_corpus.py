@@ -39,8 +39,9 @@ def kept_corpus(world: World, config: Config, root: Path, folder: Path) -> KeptC
     wanted = dict.fromkeys((one.pack, one.input_digest) for one in decisions if one.input_digest)
     file, gone = folder / "kept.jsonl", 0
     with looked_at(None, config.ledger, world, root) as (store, _), file.open("wb") as lines:
+        there = store.now()
         for pack, digest in wanted:
-            found = store.read(name_of(digest))
+            found = there.read(name_of(digest))
             if found is None or digest_of_bytes(found.data) != digest:
                 gone += 1
                 continue

@@ -147,8 +147,9 @@ def enter(
     """
     at = now.astimezone(dt.UTC).isoformat(timespec="microseconds")
     entries, oldest = [], now
-    for name in store.names(PREFIX):
-        found = store.read(name) if f"/{commit[:12]}-" in name else None
+    there = store.now()
+    for name in there.names(PREFIX):
+        found = there.read(name) if f"/{commit[:12]}-" in name else None
         if found is None:
             continue
         try:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from maestro.canonical_json import digest_of_bytes
-from maestro.ledger.store import Store
+from maestro.ledger.store import Reader, Store
 
 PREFIX = "inputs/"
 _NAME = re.compile(r"inputs/([0-9a-f]{64})\.json")
@@ -42,7 +42,7 @@ class KeptInputs:
     altered: tuple[str, ...]
 
 
-def look_through(store: Store) -> KeptInputs:
+def look_through(store: Reader) -> KeptInputs:
     """Read every input that is kept, and compare it with its own name.
 
     Raises:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from maestro.errors import ToolFailure
 from maestro.evidence.errors import BadEvidence
-from maestro.ledger.store import Store
+from maestro.ledger.store import Reader
 from runner.run_folder import RUN_ID, RunFolder
 
 KINDS = ("sessions", "receipts", "segments", "logs")
@@ -113,7 +113,7 @@ def is_archive(name: str) -> bool:
     return name.startswith("runs/") and "/archives/" in name
 
 
-def latest_of(store: Store, run_id: str | None = None) -> dict[str, str]:
+def latest_of(store: Reader, run_id: str | None = None) -> dict[str, str]:
     """Of each run (or this one) the name of its last archive.
 
     Raises:
@@ -128,7 +128,7 @@ def latest_of(store: Store, run_id: str | None = None) -> dict[str, str]:
     return latest
 
 
-def fetch(store: Store, name: str, target: Path) -> None:
+def fetch(store: Reader, name: str, target: Path) -> None:
     """Write the run in the store's archive of that name below ``target``; nothing where it is gone by now.
 
     Raises:

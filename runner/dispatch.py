@@ -130,7 +130,7 @@ class Dispatcher:
         digests: dict[str, str] = {}
         outcomes: list[str] = []
         open_: dict[str, Execution] = {}
-        there = self.folder.receipts()
+        there = set(self.folder.receipts())
         for execution in (*executions, *held_back):
             kept = self._kept(execution) if execution.id in there else None
             if kept is None:

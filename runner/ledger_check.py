@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
-from maestro.errors import MaestroError
+from maestro.errors import MaestroError, ToolFailure
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust
 from maestro.evidence.verify import Verified
+from maestro.shares import shared
 from runner import receipt, segment, session
 from runner.logged import entry_name
-from runner.run_folder import SUFFIX, RunFolder
+from runner.run_folder import SUFFIX, RunFolder, chunks
 from runner.session import Session
 
 BREAK_GLASS_RULE = "mc.run/break_glass"
@@ -28,6 +28,9 @@ NOT_PROVEN = (
     "not proven: that no run or record is missing at the end; whoever can write here could bring back an older state "
     "of it (compare it with a checkpoint kept elsewhere: --checkpoint FILE)"
 )
+
+COUNTED = ("outcome", "rehearsal", "break_glass")
+"""What a report counts of the believed receipts."""
 
 Kind = Literal[
     "changed",
@@ -58,7 +61,10 @@ class Objection:
 
 @dataclass
 class RunReport:
-    """What was found in one run. ``receipts`` are the believed ones, by execution id; ``sessions`` too, by digest."""
+    """What was found in one run. ``receipts`` are the believed ones, by execution id; ``sessions`` too, by digest.
+
+    Of a receipt's predicate only ``COUNTED`` is kept where no more was asked for.
+    """
 
     run_id: str
     objections: list[Objection] = field(default_factory=list)
@@ -102,6 +108,7 @@ def check_run(
     logged: Logged | None = None,
     *,
     only: Set[str] | None = None,
+    counted: bool = False,
 ) -> RunReport:
     """Everything that can be said about one run.
 
@@ -111,20 +118,21 @@ def check_run(
         closed_by: whether a merged document closes the break-glass of the run with that id.
         logged: the ledger's log; None where there is none.
         only: look at these executions alone; what else the run lacks or has too much is not asked then.
+        counted: whether it is enough to know ``COUNTED`` of each receipt.
     """
-    return _Check(folder, trust, closed_by, logged, RunReport(folder.run_id), only).report()
-
-
-_CHUNK = 1 << 16
+    return _Check(folder, trust, closed_by, logged, RunReport(folder.run_id), only, counted=counted).report()
 
 
 def _digest_of_file(path: str) -> str:
-    """Hexadecimal SHA-256. Most logs are small, and a large buffer for each costs more than the hashing."""
+    """Hexadecimal SHA-256."""
     hashed = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - ten thousand times: no Path in between
-        while data := file.read(_CHUNK):
-            hashed.update(data)
+    for data in chunks(path):
+        hashed.update(data)
     return hashed.hexdigest()
+
+
+def _name_of(execution: str) -> str:
+    return f"receipts/{execution}{SUFFIX}"
 
 
 def decision_faults(said: Mapping[str, Any], sessions: Mapping[str, Session]) -> Iterator[str]:
@@ -152,6 +160,10 @@ def decision_faults(said: Mapping[str, Any], sessions: Mapping[str, Session]) ->
         yield "it was denied, and no break-glass allowed it all the same"
 
 
+_Judged = tuple[dict[str, Any] | None, list[tuple[Kind, str]]]
+"""What a receipt says, None where it is not believed, and the objections to it."""
+
+
 @dataclass
 class _Check:
     folder: RunFolder
@@ -160,6 +172,10 @@ class _Check:
     logged: Logged | None
     out: RunReport
     only: Set[str] | None = None
+    counted: bool = False
+    listed: Mapping[str, str] = field(default_factory=dict)
+    """The files that the last segment lists, with their SHA-256."""
+    closed: bool = False
     proven: dict[str, dt.datetime] = field(default_factory=dict)
     """By SHA-256 of a file, when it existed for sure: a segment in the log takes what it lists along."""
 
@@ -167,13 +183,13 @@ class _Check:
         try:
             last = self._last_segment()
             self._read_sessions()
-            listed = dict(last.files) if last else {}
+            self.closed, self.listed = last is not None, last.files if last else {}
             if self.only is not None:
-                self._alone(self.only, listed, closed=last is not None)
+                self._alone(self.only)
             else:
-                for execution, path in self.folder.receipts().items():
-                    self._receipt(execution, path, listed, closed=last is not None)
-                self._listed_but_gone(listed)
+                there = self.folder.receipts()
+                self._receipts(there)
+                self._listed_but_gone(there)
                 if last is not None:
                     self._counts(last)
         except MaestroError as error:
@@ -187,13 +203,12 @@ class _Check:
             )
         return self.out
 
-    def _alone(self, wanted: Set[str], listed: dict[str, str], *, closed: bool) -> None:
-        for execution in sorted(wanted):
-            path = self.folder.receipt_path(execution)
-            if path.exists():
-                self._receipt(execution, path, listed, closed=closed)
-            else:
-                self._object("missing", f"receipts/{path.name}", "it is not there")
+    def _alone(self, wanted: Set[str]) -> None:
+        there = {execution: self.folder.receipt_path(execution).exists() for execution in sorted(wanted)}
+        self._receipts([execution for execution in there if there[execution]])
+        for execution in there:
+            if not there[execution]:
+                self._object("missing", _name_of(execution), "it is not there")
 
     def _why(self) -> str:
         """The reasons that were given, and by whom they were approved."""
@@ -264,26 +279,35 @@ class _Check:
         self.out.complete = last is not None and last.complete
         return last
 
-    def _receipt(self, execution: str, path: Path, listed: dict[str, str], *, closed: bool) -> None:
-        name = f"receipts/{path.name}"
-        data = self.folder.receipt(execution) or b""
-        wanted = listed.pop(name, None)
-        if closed and wanted is None:
-            self._object("extra", name, "the closed segment does not list it")
-        elif wanted is not None and wanted != segment.sha256(data):
-            self._object("changed", name, "it is not the file that the segment lists")
+    def _receipts(self, executions: Sequence[str]) -> None:
+        for execution, (said, objections) in zip(executions, shared(self._judged, executions), strict=True):
+            if said is not None:
+                self.out.receipts[execution] = said
+            for kind, message in objections:
+                self._object(kind, _name_of(execution), message)
+
+    def _judged(self, execution: str) -> _Judged:
+        """One receipt; many are judged in copies of this process, so what is found is only handed back."""
+        objections: list[tuple[Kind, str]] = []
         try:
-            verified = receipt.read(data, self._trust(data), run_id=self.folder.run_id, execution=execution)
+            data = self.folder.receipt(execution) or b""
+        except ToolFailure as error:
+            return None, [("unreadable", error.message)]
+        wanted = self.listed.get(_name_of(execution))
+        if self.closed and wanted is None:
+            objections.append(("extra", "the closed segment does not list it"))
+        elif wanted is not None and wanted != segment.sha256(data):
+            objections.append(("changed", "it is not the file that the segment lists"))
+        try:
+            verified = receipt.read(data, self._trust(data), run_id=self.out.run_id, execution=execution)
         except BadEvidence as error:
-            self._object("not-believed", name, error.message)
-            return
+            return None, [*objections, ("not-believed", error.message)]
         said = verified.statement.predicate
-        if wanted is not None or not closed:
-            self.out.receipts[execution] = said
-        for message in decision_faults(said, self.out.sessions):
-            self._object("no-decision", name, message)
-        for kind, message in self._log_faults(verified):
-            self._object(kind, name, message)
+        objections += [("no-decision", message) for message in decision_faults(said, self.out.sessions)]
+        objections += self._log_faults(verified)
+        if self.closed and wanted is None:
+            return None, objections
+        return ({key: said.get(key) for key in COUNTED} if self.counted else dict(said)), objections
 
     def _log_faults(self, verified: Verified) -> Iterator[tuple[Kind, str]]:
         for subject in verified.statement.subjects:
@@ -295,6 +319,8 @@ class _Check:
                 digest = _digest_of_file(f"{self._logs}/{name}")
             except (FileNotFoundError, IsADirectoryError):
                 yield "missing", f"its log {subject.name} is gone"
+            except OSError as error:
+                yield "unreadable", f"its log {subject.name} cannot be read: {error.strerror}"
             else:
                 if digest != subject.digest.get("sha256"):
                     yield "changed", f"its log {subject.name} is not the one that was signed"
@@ -303,8 +329,11 @@ class _Check:
     def _logs(self) -> str:
         return str(self.folder.path / "logs")
 
-    def _listed_but_gone(self, listed: dict[str, str]) -> None:
-        for name, wanted in listed.items():
+    def _listed_but_gone(self, there: Sequence[str]) -> None:
+        looked_at = {_name_of(execution) for execution in there}
+        for name, wanted in self.listed.items():
+            if name in looked_at:
+                continue
             kind, _, rest = name.partition("/")
             path = self.folder.path / kind / rest
             if kind not in ("receipts", "sessions") or "/" in rest or not path.is_file():
@@ -313,6 +342,6 @@ class _Check:
                 self._object("changed", name, "it is not the file that the segment lists")
 
     def _counts(self, last: segment.Segment) -> None:
-        spoilt = any(one.kind in ("missing", "not-believed", "changed") for one in self.out.objections)
+        spoilt = any(one.kind in ("missing", "not-believed", "changed", "unreadable") for one in self.out.objections)
         if not spoilt and self.out.outcomes != dict(last.outcomes):
             self._object("changed", "segments", "the segment's counts are not those of its receipts")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from maestro.errors import ToolFailure
-from maestro.ledger.store import Store
+from maestro.ledger.store import Reader, Store
 from runner import archive
 
 _AT_ONCE = 8
@@ -27,18 +27,19 @@ def mirrored(store: Store, run_id: str | None) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="maestro-ledger-", ignore_cleanup_errors=True) as folder:
         target = Path(folder)
-        latest = archive.latest_of(store, run_id)
-        others = [name for name in store.names("") if not archive.is_archive(name) and not name.startswith(_NOT_COPIED)]
+        there = store.now()
+        latest = archive.latest_of(there, run_id)
+        others = [name for name in there.names("") if not archive.is_archive(name) and not name.startswith(_NOT_COPIED)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             try:
-                list(pool.map(lambda name: _copy(store, name, target), others))
-                list(pool.map(lambda name: archive.fetch(store, name, target), sorted(latest.values())))
+                list(pool.map(lambda name: _copy(there, name, target), others))
+                list(pool.map(lambda name: archive.fetch(there, name, target), sorted(latest.values())))
             except OSError as error:
                 raise ToolFailure(f"the ledger cannot be copied: {error.strerror}", where=folder) from error
         yield target
 
 
-def _copy(store: Store, name: str, target: Path) -> None:
+def _copy(store: Reader, name: str, target: Path) -> None:
     found = store.read(name)
     if found is not None:
         (target / name).parent.mkdir(parents=True, exist_ok=True)

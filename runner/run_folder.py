@@ -13,10 +13,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from maestro.errors import ToolFailure, UsageError
@@ -24,6 +27,8 @@ from maestro.ledger import durable as store
 
 SUFFIX = ".sigstore.json"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_CHUNK = 1 << 16
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _FOLDERS = ("sessions", "journals", "logs", "receipts", "segments")
 
 
@@ -80,13 +85,44 @@ class RunFolder:
 
     def receipt(self, execution_id: str) -> bytes | None:
         """An execution's receipt, as it was signed."""
-        path = self.receipt_path(execution_id)
-        return _read(path) if path.exists() else None
+        path = f"{self._receipts}/{execution_id}{SUFFIX}"
+        try:
+            return b"".join(chunks(path))
+        except ValueError:  # no file has such a name
+            return None
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            raise ToolFailure(f"evidence cannot be read: {error.strerror}", where=path) from error
 
-    def receipts(self) -> dict[str, Path]:
-        """Every receipt that lies there, by execution id, whoever put it there."""
-        found = sorted((self.path / "receipts").glob("*" + SUFFIX))
-        return {path.name.removesuffix(SUFFIX): path for path in found}
+    def receipts(self) -> list[str]:
+        """The execution ids of all receipts that lie there, whoever put them there, in the order of their files."""
+        try:
+            found = sorted(name for name in os.listdir(self._receipts) if name.endswith(SUFFIX))  # noqa: PTH208
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise ToolFailure(f"evidence cannot be read: {error.strerror}", where=self._receipts) from error
+        return [name.removesuffix(SUFFIX) for name in found]
+
+    @cached_property
+    def _receipts(self) -> str:
+        """A plain text: ten thousand receipts would be ten thousand times a Path."""
+        return str(self.path / "receipts")
+
+
+def chunks(path: str) -> Iterator[bytes]:
+    """A file's content. Most files here are small, and a buffer for each would cost more than reading it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        while data := os.read(fd, _CHUNK):
+            yield data
+    finally:
+        os.close(fd)
 
 
 def _read(path: Path) -> bytes:

@@ -63,8 +63,8 @@ class StoreRuns:
     """Of a ledger elsewhere: a run's newest archive, which is written once, is its state."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._latest = archive.latest_of(store)
+        self._there = store.now()
+        self._latest = archive.latest_of(self._there)
 
     def stamps(self) -> Mapping[str, str | None]:
         """See ``Runs``."""
@@ -76,5 +76,5 @@ class StoreRuns:
         with tempfile.TemporaryDirectory(prefix="maestro-run-", ignore_cleanup_errors=True) as folder:
             name = self._latest.get(run_id)
             if name is not None:
-                archive.fetch(self._store, name, Path(folder))
+                archive.fetch(self._there, name, Path(folder))
             yield run_folder(Path(folder), run_id)

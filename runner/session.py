@@ -158,11 +158,17 @@ class Session:
         Raises:
             BadEvidence: nothing was.
         """
+        found = self._manifests.get(subject)
+        if found is None:
+            raise BadEvidence(f"session {self.number} decided nothing about {subject}")
+        return found
+
+    @cached_property
+    def _manifests(self) -> dict[str, Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
         for one in self.predicate["manifests"]:
-            if one["subject"] == subject:
-                found: Mapping[str, Any] = one
-                return found
-        raise BadEvidence(f"session {self.number} decided nothing about {subject}")
+            found.setdefault(one["subject"], one)
+        return found
 
     @cached_property
     def _digests(self) -> dict[str, list[str]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -17,12 +16,11 @@ from maestro.evidence.errors import BadEvidence
 from maestro.evidence.strict_json import SIZE_LIMIT, loads
 from maestro.evidence.types import BUNDLE, PAYLOAD
 
-_OURS = re.compile(
-    rb'\{"dsseEnvelope":\{"payload":"([A-Za-z0-9+/=]+)","payloadType":"%b","signatures":\[\{"sig":"([A-Za-z0-9+/=]+)"\}\]\},'
-    rb'"mediaType":"%b","verificationMaterial":\{"publicKey":\{"hint":"([A-Za-z0-9+/=]+)"\}\}\}\n'
-    % (re.escape(PAYLOAD).encode(), re.escape(BUNDLE).encode())
-)
-"""What ``to_bytes`` writes around a statement: it can be read in one way only, and without a JSON parser in a tenth."""
+_TO_PAYLOAD = b'{"dsseEnvelope":{"payload":"'
+_TO_SIGNATURE = b'","payloadType":"%b","signatures":[{"sig":"' % PAYLOAD.encode()
+_TO_HINT = b'"}]},"mediaType":"%b","verificationMaterial":{"publicKey":{"hint":"' % BUNDLE.encode()
+_END = b'"}}}\n'
+"""What ``to_bytes`` writes around payload, signature and hint of a statement."""
 
 
 @lru_cache(maxsize=16)
@@ -54,12 +52,28 @@ def _member(value: object, *path: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def _base64(text: object, what: str) -> bytes:
-    if not isinstance(text, str):
+    if not isinstance(text, str | bytes):
         raise BadEvidence(f"the bundle's {what} is not text")
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise BadEvidence(f"the bundle's {what} is not base64: {error}") from error
+
+
+def _ours(data: bytes) -> tuple[bytes, bytes, str] | None:
+    """Payload, signature and hint, where all around them is what ``to_bytes`` writes around a statement; else None.
+
+    With no quotation mark or escape in any of the three it can be read in one way only, and without a JSON parser in a
+    tenth of the time.
+    """
+    if not data.startswith(_TO_PAYLOAD) or not data.endswith(_END) or b"\\" in data:
+        return None
+    payload, _, rest = data[len(_TO_PAYLOAD) : -len(_END)].partition(_TO_SIGNATURE)
+    signature, _, hint = rest.partition(_TO_HINT)
+    if not hint.isascii() or any(b'"' in one for one in (payload, signature, hint)):
+        return None
+    text = hint.decode("ascii")
+    return (payload, signature, text) if text.isprintable() and text else None
 
 
 def parse(data: bytes) -> Envelope:
@@ -68,14 +82,14 @@ def parse(data: bytes) -> Envelope:
     Raises:
         BadEvidence: not a bundle v0.3 with a public key's hint and exactly one DSSE signature.
     """
-    ours = _OURS.fullmatch(data) if len(data) <= SIZE_LIMIT else None
+    ours = _ours(data) if len(data) <= SIZE_LIMIT else None
     if ours is not None:
-        payload, signature, hint = ours.groups()
+        payload, signature, hint = ours
         return Envelope(
             payload_type=PAYLOAD,
-            payload=_base64(payload.decode("ascii"), "payload"),
-            signature=_base64(signature.decode("ascii"), "signature"),
-            key_id=hint.decode("ascii"),
+            payload=_base64(payload, "payload"),
+            signature=_base64(signature, "signature"),
+            key_id=hint,
         )
     value = loads(data, what="the bundle")
     if value.get("mediaType") != BUNDLE:

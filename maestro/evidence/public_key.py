@@ -42,18 +42,19 @@ def fingerprint(key: EllipticCurvePublicKey) -> str:
 
 def verifies(key: EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:
     """Whether ``signature`` (DER) over ``data`` with SHA-256 was made by this key."""
-    from cryptography.exceptions import InvalidSignature
-
+    algorithm, refusal = _verification()
     try:
-        key.verify(signature, data, _algorithm())
-    except InvalidSignature:
+        key.verify(signature, data, algorithm)
+    except refusal:
         return False
     return True
 
 
 @cache
-def _algorithm() -> ECDSA:
+def _verification() -> tuple[ECDSA, type[Exception]]:
+    """The algorithm, and what cryptography raises for a signature that is none: imported once, not for each."""
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
     from cryptography.hazmat.primitives.hashes import SHA256
 
-    return ECDSA(SHA256())
+    return ECDSA(SHA256()), InvalidSignature

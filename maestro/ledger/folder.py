@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maestro.errors import ToolFailure
 from maestro.ledger import durable
-from maestro.ledger.store import Stored, checked
+from maestro.ledger.store import Reader, Stored, checked
 
 _LOCK = ".lock"
 
@@ -63,11 +63,14 @@ class FolderStore:
         above = prefix.rpartition("/")[0]
         found = []
         for parent, _, files in os.walk(self._folder / above, onerror=self._unreadable):
-            for file in files:
-                name = os.path.relpath(f"{parent}/{file}", self._folder)
-                if name.startswith(prefix) and _is_name(name):
-                    found.append(name)
+            within = os.path.relpath(parent, self._folder)
+            begins = f"{within}/" if within != "." else ""
+            found += [name for file in files if (name := begins + file).startswith(prefix) and _is_name(name)]
         return iter(sorted(found))
+
+    def now(self) -> Reader:
+        """See ``Store``."""
+        return self
 
     def erase(self, name: str) -> None:
         """See ``Store``."""

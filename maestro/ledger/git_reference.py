@@ -1,7 +1,7 @@
 """A git reference as a store: each write is a commit pushed fast-forward, so that the server lets no two writers win.
 
 What lies at ``refs/maestro/ledger`` is fetched without its history into a repository of our own and pushed from there;
-nothing of it is ever checked out.
+nothing of it is ever checked out. Its objects are read through one `git cat-file --batch`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from secrets import token_hex
 
 from maestro.errors import ToolFailure
 from maestro.git_command import Git
-from maestro.ledger.store import Stored, checked
+from maestro.git_objects import ObjectReader
+from maestro.ledger.store import Reader, Stored, checked
 from maestro.process import ProcessTimeout
 
 REFERENCE = "refs/maestro/ledger"
@@ -54,6 +55,8 @@ class GitStore:
         folder = Path(tempfile.mkdtemp(prefix="maestro-ledger-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._git = Git(folder, environ, protocol=protocol)
+        self._objects = ObjectReader(self._git)
+        weakref.finalize(self, self._objects.close)
         self._git.output("init", "--quiet", "--bare", "--template=", ".")
 
     def read(self, name: str) -> Stored | None:
@@ -76,14 +79,18 @@ class GitStore:
 
     def names(self, prefix: str) -> Iterator[str]:
         """See ``Store``."""
+        return self.now().names(prefix)
+
+    def now(self) -> Reader:
+        """See ``Store``: one commit."""
         with self._lock:
             tip = self._fetch()
-        if tip is None:
-            return iter(())
-        listed = self._git.output("ls-tree", "-r", "-z", "--name-only", "--full-tree", tip)
-        return iter(
-            sorted(name for name in listed.decode("utf-8", "replace").split("\0") if name and name.startswith(prefix))
-        )
+            listed = self._git.output("ls-tree", "-r", "-z", "--full-tree", tip) if tip is not None else b""
+        files = {}
+        for row in filter(None, listed.decode("utf-8", "replace").split("\0")):
+            about, _, name = row.partition("\t")
+            files[name] = about.split(" ")[2]
+        return _Commit(self, files)
 
     def erase(self, name: str) -> None:
         """Refused where there is something to erase: older commits would keep it.
@@ -101,13 +108,24 @@ class GitStore:
     def _at(self, tip: str | None, name: str) -> Stored | None:
         if tip is None:
             return None
-        done = self._git.run("cat-file", "blob", f"{tip}:{name}")
-        if done.returncode != 0:
-            # A tree that lacks the name says so here; a name that is there and unreadable must not pass for absent.
-            if self._git.output("ls-tree", "-z", "--full-tree", tip, name):
-                raise ToolFailure("git cannot read a file of the ledger", where=f"{self.address}: {name}")
+        found = self._blob(f"{tip}:{name}", name)
+        # A tree that lacks the name says so here; a name that is there and unreadable must not pass for absent.
+        if found is None and self._git.output("ls-tree", "-z", "--full-tree", tip, name):
+            raise self._unreadable(name)
+        return found
+
+    def _blob(self, wanted: str, name: str) -> Stored | None:
+        """The file's content, by its object id or path; None where git finds no object."""
+        found = self._objects.read([wanted])[wanted]
+        if found is None:
             return None
-        return Stored(done.stdout, hashlib.sha256(done.stdout).hexdigest())
+        _, kind, data = found
+        if kind != "blob":
+            raise self._unreadable(name)
+        return Stored(data, hashlib.sha256(data).hexdigest())
+
+    def _unreadable(self, name: str) -> ToolFailure:
+        return ToolFailure("git cannot read a file of the ledger", where=f"{self.address}: {name}")
 
     def _fetch(self) -> str | None:
         """The commit at the reference; None where there is none yet."""
@@ -117,15 +135,22 @@ class GitStore:
             "--depth=1",
             "--no-tags",
             "--no-write-fetch-head",
+            "--no-auto-maintenance",
             self._url,
             f"+{REFERENCE}:{REFERENCE}",
         )
         if done.returncode == 0:
-            return self._git.output("rev-parse", "--verify", REFERENCE).decode().strip()
+            return self._tip()
         said = done.stderr.decode("utf-8", "replace")
         if _NO_REFERENCE.search(said):
             return None
         raise self._failure(said)
+
+    def _tip(self) -> str:
+        found = self._objects.read([REFERENCE])[REFERENCE]
+        if found is None or found[1] != "commit":
+            raise ToolFailure(f"the ledger's {REFERENCE} is no commit", where=self.address)
+        return found[0]
 
     def _write(self, name: str, data: bytes, may: Callable[[Stored | None], bool]) -> bool:
         for attempt in range(ATTEMPTS):
@@ -147,20 +172,24 @@ class GitStore:
         """A commit with the file upon ``tip``. One program, so that a write costs milliseconds."""
         # Without something of its own two writers of one value in one second would make one commit, and both win.
         message = f"Keep {name}\n\nWrite: {token_hex(16)}\n".encode()
-        stream = b"commit %b\ncommitter %b %d +0000\ndata %d\n%b\n%bM 100644 inline %b\ndata %d\n%b\n" % (
-            _NEXT.encode(),
-            _WHO,
-            int(time.time()),
-            len(message),
-            message,
-            b"from %b\n" % tip.encode() if tip else b"",
-            name.encode(),
-            len(data),
-            data,
+        stream = (
+            b"reset %b\ncommit %b\nmark :1\ncommitter %b %d +0000\ndata %d\n%b\n%bM 100644 inline %b\ndata %d\n%b\n"
+            % (
+                _NEXT.encode(),
+                _NEXT.encode(),
+                _WHO,
+                int(time.time()),
+                len(message),
+                message,
+                b"from %b\n" % tip.encode() if tip else b"",
+                name.encode(),
+                len(data),
+                data,
+            )
         )
-        self._git.run("update-ref", "-d", _NEXT)
-        self._git.output("fast-import", "--quiet", "--force", "--date-format=raw", stdin=stream)
-        return self._git.output("rev-parse", "--verify", _NEXT).decode().strip()
+        stream += b"get-mark :1\n"
+        made = self._git.output("fast-import", "--quiet", "--force", "--date-format=raw", stdin=stream)
+        return made.decode().strip()
 
     def _push(self, commit: str) -> bool:
         """Whether the reference moved to the commit; False where somebody was faster."""
@@ -187,3 +216,26 @@ class GitStore:
             where=self.address,
             remedy=f"whoever runs this must be allowed to fetch and push {REFERENCE} there",
         )
+
+
+class _Commit:
+    """See ``Reader``: what one commit holds. It keeps its store, and with it the objects."""
+
+    def __init__(self, store: GitStore, files: Mapping[str, str]) -> None:
+        self.address = store.address
+        self._store = store
+        self._files = files
+
+    def read(self, name: str) -> Stored | None:
+        """See ``Reader``."""
+        oid = self._files.get(checked(name))
+        if oid is None:
+            return None
+        found = self._store._blob(oid, name)
+        if found is None:
+            raise self._store._unreadable(name)
+        return found
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """See ``Reader``."""
+        return iter(sorted(name for name in self._files if name.startswith(prefix)))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from maestro.errors import ToolFailure
-from maestro.ledger.store import Stored, checked
+from maestro.ledger.store import Reader, Stored, checked
 
 ATTEMPTS = 6
 _FIRST_PAUSE = 0.2
@@ -80,6 +80,10 @@ class ObjectStore:
         """See ``Store``."""
         found = self._again(lambda: list(self._objects.keys(self._prefix + prefix)), prefix)
         return iter(sorted(key.removeprefix(self._prefix) for key in found))
+
+    def now(self) -> Reader:
+        """See ``Store``."""
+        return self
 
     def erase(self, name: str) -> None:
         """See ``Store``. Where the bucket keeps old versions, its own rules must end them."""

@@ -23,7 +23,21 @@ class Stored:
     version: str
 
 
-class Store(Protocol):
+class Reader(Protocol):
+    """Files by name, to be read. Methods raise what those of ``Store`` do."""
+
+    @property
+    def address(self) -> str:
+        """What people call it: a path or an address, for messages."""
+
+    def read(self, name: str) -> Stored | None:
+        """The file, None where there is none."""
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """The names that begin with ``prefix``, in the order of their code points."""
+
+
+class Store(Reader, Protocol):
     """Files by name, each read whole or not at all; see ``checked`` for what a name may be.
 
     What was written is on the disk, or where the service keeps it, when a method returns. Every method raises
@@ -34,15 +48,8 @@ class Store(Protocol):
     """
 
     @property
-    def address(self) -> str:
-        """What people call it: a path or an address, for messages."""
-
-    @property
     def erases(self) -> bool:
         """Whether ``erase`` forgets. Nothing that may be personal goes where it does not."""
-
-    def read(self, name: str) -> Stored | None:
-        """The file, None where there is none."""
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a file that is not there yet. False where it is; of several writers exactly one is told True."""
@@ -50,8 +57,8 @@ class Store(Protocol):
     def replace(self, name: str, data: bytes, version: str) -> bool:
         """Write in the place of what was read as ``version``. False where something else, or nothing, stands there."""
 
-    def names(self, prefix: str) -> Iterator[str]:
-        """The names that begin with ``prefix``, in the order of their code points."""
+    def now(self) -> Reader:
+        """All of it as it is now, or later: for whoever reads much. Where each read is a long way, this is one."""
 
     def erase(self, name: str) -> None:
         """Forget a file that evidence cites by digest only; nothing happens where it is gone already."""

@@ -13,7 +13,6 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from maestro.canonical_json import dumps
 from maestro.provenance.bundle import InclusionProof, LogEntry
 from maestro.provenance.public_keys import UnsupportedKey, verifies
 from maestro.provenance.reasons import NotProven
@@ -64,13 +63,12 @@ def _promised(entry: LogEntry, log: LogKey) -> dt.datetime | None:
     """When the log says it took the entry in, by its signed entry timestamp."""
     if entry.promise is None or entry.integrated_time is None:
         raise NotProven("verify/log-promise", "the log's promise has no time")
-    promised = dumps(
-        {
-            "body": base64.b64encode(entry.body).decode("ascii"),
-            "integratedTime": entry.integrated_time,
-            "logID": entry.log_id.hex(),
-            "logIndex": entry.log_index,
-        }
+    # Canonical JSON (RFC 8785) of what needs no escape in it.
+    promised = b'{"body":"%b","integratedTime":%d,"logID":"%b","logIndex":%d}' % (
+        base64.b64encode(entry.body),
+        entry.integrated_time,
+        entry.log_id.hex().encode("ascii"),
+        entry.log_index,
     )
     if not verifies(log.key, entry.promise, promised):
         raise NotProven("verify/log-promise", "the log's promise to include the entry is not signed by the log")

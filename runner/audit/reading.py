@@ -11,7 +11,7 @@ from typing import Any
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust
 from maestro.ledger.folder import FolderStore
-from maestro.ledger.store import Store
+from maestro.ledger.store import Reader, Store
 from policy.kept_inputs import look_through, name_of
 from policy.merge_record import PREFIX, MergeRecord, read
 from runner.audit.finding import Finding, finding
@@ -65,16 +65,17 @@ def read_ledger(
         ToolFailure: the ledger cannot be read.
     """
     records, not_believed = read_records(folder, trust, log.logged)
+    there = store.now()
     return Ledger(
         records=records,
         objections=(*not_believed, *findings_of(log, records)),
         runs=tuple(check_run(run, trust, glass_closed, log.logged) for run in all_runs(folder)),
-        inputs=look_through(store),
-        input_of=lambda digest: _input(store, digest),
+        inputs=look_through(there),
+        input_of=lambda digest: _input(there, digest),
     )
 
 
-def _input(store: Store, digest: str) -> Any:  # noqa: ANN401 - JSON
+def _input(store: Reader, digest: str) -> Any:  # noqa: ANN401 - JSON
     """The input with a digest, where it is there and can be read; it is looked at for words only."""
     try:
         found = store.read(name_of(digest)) if digest else None

@@ -117,7 +117,7 @@ class DrillFolder:
 
     def objections(self) -> tuple[int, list[str]]:
         """How many receipts are believed, and what does not hold."""
-        report = check_run(self.run, self.trust(), lambda _run: False)
+        report = check_run(self.run, self.trust(), lambda _run: False, counted=True)
         return len(report.receipts), [f"{one.file}: {one.message}" for one in report.objections]
 
 

@@ -255,9 +255,9 @@ def _listed(archived: bytes) -> Callable[[bytes], object]:
 def _ledger(folder: Path) -> Iterator[Target]:
     run = _run(folder / "run")
     trust = plans.dispatcher(folder / "run").trust
-    (first, *_), (signed_segment,) = run.receipts().items(), [data for _, data in run.numbered("segments")]
+    (name, *_), (signed_segment,) = run.receipts(), [data for _, data in run.numbered("segments")]
     (signed_session,) = [data for _, data in run.numbered("sessions")]
-    name, receipt_data = first[0], first[1].read_bytes()
+    receipt_data = run.receipt_path(name).read_bytes()
 
     def receipt_of(data: bytes) -> object:
         return receipt.read(data, trust, run_id=plans.RUN, execution=name).payload
@@ -272,7 +272,7 @@ def _ledger(folder: Path) -> Iterator[Target]:
     )
     payloads = {kind: bundle.parse(data).payload for kind, data in
                 (("receipt", receipt_data), ("segment", signed_segment), ("session", signed_session))}  # fmt: skip
-    files = {"receipt": first[1], "segment": run.path / "segments/1.sigstore.json",
+    files = {"receipt": run.receipt_path(name), "segment": run.path / "segments/1.sigstore.json",
              "session": run.path / "sessions/1.sigstore.json"}  # fmt: skip
     for kind, payload in payloads.items():
         yield Target(f"{kind} that a listed key signed, in its run", (payload,), _in_run(run, files[kind], trust))

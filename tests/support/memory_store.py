@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 
-from maestro.ledger.store import Stored, checked
+from maestro.ledger.store import Reader, Stored, checked
 
 
 class MemoryStore:
@@ -40,6 +40,9 @@ class MemoryStore:
 
     def names(self, prefix: str) -> Iterator[str]:
         return iter(sorted(name for name in self.files if name.startswith(prefix)))
+
+    def now(self) -> Reader:
+        return self
 
     def erase(self, name: str) -> None:
         with self._lock:

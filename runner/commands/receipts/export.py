@@ -17,7 +17,7 @@ def export(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -> i
     """A folder that somebody without this tool can check."""
     target = world.cwd / arguments.what
     folders = ledger.runs(arguments.run)
-    reports = [ledger.check(folder) for folder in folders]
+    reports = [ledger.check(folder, counted=True) for folder in folders]
     objections = [one for report in reports for one in report.objections]
     if target.exists():
         raise UsageError("the folder is there already", where=str(arguments.what), remedy="name one that is not")

@@ -74,9 +74,9 @@ class OpenLedger:
             )
         return [folder]
 
-    def check(self, folder: RunFolder, logged: Logged | None = None) -> RunReport:
-        """What holds of one run."""
-        return check_run(folder, self.trust, lambda run_id: f"Run/{run_id}" in self.closed, logged)
+    def check(self, folder: RunFolder, logged: Logged | None = None, *, counted: bool = False) -> RunReport:
+        """What holds of one run; see ``check_run``."""
+        return check_run(folder, self.trust, lambda run_id: f"Run/{run_id}" in self.closed, logged, counted=counted)
 
 
 def governed(arguments: argparse.Namespace, world: World) -> Governed:

@@ -14,7 +14,7 @@ from runner.commands.receipts.words import as_json, words, write_json
 
 def list_runs(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -> int:
     """0 always: what does not hold is for `receipts verify`."""
-    reports = [ledger.check(folder) for folder in ledger.runs(arguments.run)]
+    reports = [ledger.check(folder, counted=arguments.run is None) for folder in ledger.runs(arguments.run)]
     if arguments.format == "json":
         write_json(world, {"runs": [as_json(report) for report in reports]})
         return 0

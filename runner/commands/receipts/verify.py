@@ -40,7 +40,7 @@ def verify(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -> i
         run_id=arguments.run,
     )
     with _keeping_all():
-        reports = [ledger.check(folder, log.logged) for folder in ledger.runs(arguments.run)]
+        reports = [ledger.check(folder, log.logged, counted=True) for folder in ledger.runs(arguments.run)]
     objections = [*log.flaws, *(one for report in reports for one in report.objections)]
     if arguments.format == "json":
         runs = [as_json(report) for report in reports]

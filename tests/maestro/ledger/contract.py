@@ -93,6 +93,36 @@ class StoreContract:
         assert list(opened().names("b/1")) == ["b/10"]
         assert list(opened().names("no/such")) == []
 
+    def test_much_is_read_as_it_was_at_one_moment_or_later(self, opened: Callable[[], Store]) -> None:
+        assert list(opened().now().names("")) == []
+        assert opened().now().read("a/0") is None
+        store = opened()
+        for number in range(3):
+            store.create(f"a/{number}", b"%d" * number)
+        store.create("b", b"b")
+        there = opened().now()
+        assert there.address == store.address
+        assert list(there.names("a/")) == ["a/0", "a/1", "a/2"]
+        for name in there.names(""):
+            found = there.read(name)
+            assert found is not None
+            assert found == store.read(name)
+        assert there.read("never/was") is None
+        found = there.read("b")
+        assert found is not None
+        assert store.replace("b", b"c", found.version)
+        later = store.now().read("b")
+        assert later is not None
+        assert later.data == b"c"
+        again = there.read("b")
+        assert again is not None
+        assert again.data in (b"b", b"c")
+
+    @pytest.mark.parametrize("name", BAD_NAMES)
+    def test_nor_is_such_a_name_read_among_many(self, store: Store, name: str) -> None:
+        with pytest.raises(ValueError, match="no name"):
+            store.now().read(name)
+
     def test_what_is_erased_is_gone_and_erasing_again_is_nothing(self, opened: Callable[[], Store]) -> None:
         store = opened()
         store.create("inputs/a", b"personal")

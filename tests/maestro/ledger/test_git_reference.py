@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 from collections.abc import Callable
@@ -93,3 +94,77 @@ def test_a_repository_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_no_other_protocol_is_used(bare: Path) -> None:
     with pytest.raises(ToolFailure, match="not allowed"):
         GitStore(f"file://{bare}", "https", ENVIRON).read("a")
+
+
+def _programs(store: GitStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The git commands that are run from now on."""
+    seen: list[str] = []
+    real = store._git.run
+
+    def run(*arguments: str, stdin: bytes = b"") -> object:
+        seen.append(arguments[0])
+        return real(*arguments, stdin=stdin)
+
+    monkeypatch.setattr(store._git, "run", run)
+    return seen
+
+
+def test_much_is_read_with_one_fetch(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        store_of(bare).create(f"a/{number}", b"%d" % number)
+    store = store_of(bare)
+    seen = _programs(store, monkeypatch)
+    there = store.now()
+    found = [there.read(name) for name in there.names("")]
+    assert [one.data for one in found if one is not None] == [b"0", b"1", b"2", b"3", b"4"]
+    assert seen == ["fetch", "ls-tree"]
+
+
+def test_a_read_and_a_write_start_few_programs(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(bare)
+    assert store.create("a", b"1")
+    seen = _programs(store, monkeypatch)
+    found = store.read("a")
+    assert found is not None
+    assert seen == ["fetch"]
+    assert store.replace("a", b"2", found.version)
+    assert seen == ["fetch", "fetch", "fast-import", "push"]
+
+
+def test_one_moment_outlives_its_store_and_later_writes(bare: Path) -> None:
+    store = store_of(bare)
+    store.create("a", b"1")
+    there = store.now()
+    del store
+    gc.collect()
+    other = store_of(bare)
+    seen = other.read("a")
+    assert seen is not None
+    other.replace("a", b"2", seen.version)
+    found = there.read("a")
+    assert found is not None
+    assert found.data == b"1"
+
+
+def test_a_file_that_cannot_be_read_does_not_pass_for_absent(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(bare)
+    store.create("a/b", b"1")
+    there = store.now()
+    with pytest.raises(ToolFailure, match="cannot read a file"):
+        store.read("a")  # a folder of git's, and no name of the store's
+    monkeypatch.setattr(store._objects, "read", lambda names: dict.fromkeys(names))
+    with pytest.raises(ToolFailure, match="cannot read a file"):
+        there.read("a/b")
+    assert there.read("b") is None
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda store: store.read("a"), lambda store: store.now(), lambda store: store.create("b", b"")]
+)
+def test_a_reference_that_is_no_commit_is_told(bare: Path, ask: Callable[[GitStore], object]) -> None:
+    store_of(bare).create("a", b"1")
+    tree = git(bare, "rev-parse", f"{REFERENCE}^{{tree}}").strip()
+    git(bare, "update-ref", "-d", REFERENCE)
+    git(bare, "update-ref", REFERENCE, tree)
+    with pytest.raises(ToolFailure, match=r"is no commit|cannot be used"):
+        ask(store_of(bare))
