@@ -26,7 +26,7 @@ from importlib.machinery import SourceFileLoader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from types import CodeType
     from typing import Any, NoReturn
 
@@ -88,6 +88,16 @@ def watched(names: Collection[str], seen: set[str]) -> type:
     return Watched
 
 
+def noting(function: Callable[[], Any], what: str, seen: set[str]) -> Callable[[], Any]:
+    """The same function, which notes that somebody called it."""
+
+    def noted() -> Any:  # noqa: ANN401
+        seen.add(what)
+        return function()
+
+    return noted
+
+
 def state() -> dict[str, object]:
     """What fork does not divide, or copies in part: open files, threads, children; and the working folder."""
     with open(f"/proc/self/task/{os.getpid()}/children") as file:
@@ -104,14 +114,12 @@ def prepare(told: dict[str, Any]) -> Program | str:
     """Import. The program, or why it is of no use to keep it."""
     before = state()
     seen: set[str] = set()
-    plain, getcwd = type(os.environ), os.getcwd
-
-    def looked_at_folder() -> str:
-        seen.add("the working folder")
-        return getcwd()
-
+    plain = type(os.environ)
+    asked = {"getcwd": "the working folder", "getpid": "the process id", "getppid": "the process id"}
+    real = {name: getattr(os, name) for name in asked}
     os.environ.__class__ = watched(told["each_its_own"], seen)
-    os.getcwd = looked_at_folder
+    for name, what in asked.items():
+        setattr(os, name, noting(real[name], what, seen))
     try:
         code, source, names = load(told)
         exec(  # noqa: S102 - what the program would do
@@ -121,7 +129,8 @@ def prepare(told: dict[str, Any]) -> Program | str:
         return f"an import raises {type(error).__name__}"
     finally:
         os.environ.__class__ = plain
-        os.getcwd = getcwd
+        for name, function in real.items():
+            setattr(os, name, function)
     after = state()
     for what, was in before.items():
         if after[what] != was:

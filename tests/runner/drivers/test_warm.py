@@ -24,6 +24,7 @@ from runner.clock import anchor
 from runner.drivers.drill_process import records
 from runner.drivers.local import LocalDriver
 from runner.drivers.local_slots.proc import birth_of, parent_of
+from runner.drivers.local_slots.slots import WARM_MOST
 from runner.execution import Ending, Execution, Task, executions_of
 from runner.run_folder import RunFolder
 from tests.runner.drivers.contract import RUN, DriverContract
@@ -112,13 +113,15 @@ class Programs:
         env = {"PYTHONPATH": str(self.modules), "MARKS": str(self.marks), "PYTHONDONTWRITEBYTECODE": "1"}
         return Task("Manifest/a", (sys.executable, *arguments), env=env, class_=class_, **more)
 
-    def run(self, task: Task, size: int = 2, session: int = 1, folder: str = "run") -> list[Ending]:
+    def run(self, task: Task, size: int = 2, session: int = 1) -> list[Ending]:
         """Its endings, in order of the index."""
-        executions = list(executions_of(RUN, task, size))
-        driver = local(self.path / folder, {"PATH": "/usr/bin:/bin"})
-        driver.provision(None, executions)
-        endings = {ending.execution_id: ending for ending in driver.execute(executions, session=session)}
-        self.driver = driver
+        return self.run_all(list(executions_of(RUN, task, size)), session=session)
+
+    def run_all(self, executions: list[Execution], session: int = 1, folder: str = "run") -> list[Ending]:
+        """The endings, in the same order."""
+        self.driver = local(self.path / folder, {"PATH": "/usr/bin:/bin"})
+        self.driver.provision(None, executions)
+        endings = {ending.execution_id: ending for ending in self.driver.execute(executions, session=session)}
         return [endings[execution.id] for execution in executions]
 
     def log(self, ending: Ending, folder: str = "run") -> str:
@@ -148,13 +151,13 @@ BEHAVIOURS = {
     "arguments": "import sys\nprint(sys.argv[1:], sys.flags.optimize, sys.flags.dev_mode)",
     "names": "print(__name__, __file__, __package__, __spec__ and __spec__.name, __doc__)",
     "what the module has": "print(sorted(set(globals()) - {'__annotations__', '__conditional_annotations__'}))",
-    "where it looks": "import sys, os\nprint(sys.path[0] == os.getcwd(), sys.path[0][-7:], sys.path[1:])",
-    "environment": "import os\nprint({k: v for k, v in os.environ.items() if k[:4] not in ('HOME', 'TMPD')})",
+    "where it looks": "import sys, os\nprint(sys.path[0] == os.getcwd(), os.path.basename(sys.path[0]), sys.path[1:])",
+    "environment": "import os\nprint(sorted(kv for kv in os.environ.items() if kv[0] not in ('HOME', 'TMPDIR')))",
     "folders": "import os\nprint(os.listdir(), os.listdir(os.environ['TMPDIR']), os.getcwd() == os.environ['HOME'])",
     "temporary": "import os, tempfile\nprint(tempfile.gettempdir() == os.environ['TMPDIR'])",
     "threads are waited for": "import threading, time\nthreading.Timer(0.1, print, ['late']).start()\nprint('main')",
     "exit handlers": "import atexit\natexit.register(print, 'bye')\nprint('hello')",
-    "what is buffered is written": "import os\nkept = open(os.environ['MARKS'] + '/kept', 'w')\nkept.write('x')",
+    "what is buffered is written": "import os\nkept = open(os.environ['MARKS'] + '/kept', 'a')\nkept.write('x')",
     "standard input": "import sys\nprint(repr(sys.stdin.read()))",
     "descriptors": "import os\nprint(sorted(os.listdir('/proc/self/fd')))",
     "session": "import os\nprint(os.getsid(0) == os.getpgid(0) == os.getpid())",
@@ -175,23 +178,297 @@ class TestBehaviour:
 
     @pytest.mark.parametrize("how", ["script", "module"])
     def test_as_when_started_anew(self, programs: Programs, how: str) -> None:
-        told: dict[str, list[list[object]]] = {}
-        kept = []
-        for number, (name, text) in enumerate(BEHAVIOURS.items()):
+        tasks = []
+        for number, text in enumerate(BEHAVIOURS.values()):
             file = programs.write(f"program{number}.py", text)
             target = (str(file),) if how == "script" else ("-m", f"program{number}")
-            for class_ in ("batch", "warm"):
-                folder = f"{class_}{number}"
-                (ending,) = programs.run(programs.task("-O", *target, "x", class_=class_), 1, folder=folder)
-                mark = programs.marks / "kept"
-                last = ending.last
-                text = programs.log(ending, folder)
-                told.setdefault(name, []).append([
-                    last.outcome, last.exit_code, last.signal, last.stopped_leftovers, _without_machinery(text),
-                    mark.read_text() if mark.exists() else None,
-                ])  # fmt: skip
-                mark.unlink(missing_ok=True)
-            kept += [name for one in said(programs.path / f"warm{number}", "warm") if one["refused"] is None]
-        for name, (anew, warm) in told.items():
-            assert warm == anew, name
-        assert set(BEHAVIOURS) - set(kept) == {"syntax", "broken import"}
+            tasks.append(replace(programs.task("-O", *target, "x"), subject=f"Manifest/{number}"))
+        anew = self.told(programs, [replace(task, class_="batch") for task in tasks], "anew")
+        assert not said(programs.path / "anew", "warm")
+        warm, ready = [], []
+        for first in range(0, len(tasks), WARM_MOST):
+            folder = f"warm{first}"
+            warm += self.told(programs, tasks[first : first + WARM_MOST], folder)
+            ready += [one["task"] for one in said(programs.path / folder, "warm") if one["refused"] is None]
+        for name, was, now in zip(BEHAVIOURS, anew, warm, strict=True):
+            assert now == was, name
+        assert (programs.marks / "kept").read_text() == "xx"
+        names = {name for number, name in enumerate(BEHAVIOURS) if f"Manifest/{number}" in ready}
+        assert set(BEHAVIOURS) - names == {"syntax", "broken import"}
+
+    def told(self, programs: Programs, tasks: list[Task], folder: str) -> list[list[object]]:
+        """What is to be seen of each."""
+        executions = [executions_of(RUN, task, None)[0] for task in tasks]
+        return [
+            [last.outcome, last.exit_code, last.signal, last.stopped_leftovers,
+             _without_machinery(programs.log(ending, folder))]
+            for ending in programs.run_all(executions, folder=folder)
+            for last in [ending.last]
+        ]  # fmt: skip
+
+    def test_an_entry_point_of_a_package_is_a_script_like_others(self, programs: Programs) -> None:
+        programs.write("acme/__init__.py", "")
+        programs.write("acme/report.py", "import sys\ndef main():\n    print(sys.argv[1:])\n    return 4\n")
+        script = programs.write(
+            "acme-report",
+            f"""\
+            #!{sys.executable} -s
+            # -*- coding: utf-8 -*-
+            import sys
+            from acme.report import main
+            if __name__ == '__main__':
+                sys.exit(main())
+            """,
+        )
+        script.chmod(0o755)
+        task = replace(programs.task(), command=(str(script), "--day", "1"))
+        endings = programs.run(task)
+        assert [(ending.last.exit_code, programs.log(ending)) for ending in endings] == [(4, "['--day', '1']\n")] * 2
+        assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
+
+    def test_a_package_runs_its_main(self, programs: Programs) -> None:
+        programs.write("acme/__init__.py", "print_ = print\n")
+        programs.write("acme/__main__.py", "from . import print_\nprint_(__name__, __package__, __spec__.name)\n")
+        assert {programs.log(one) for one in programs.run(programs.task("-m", "acme"))} == {
+            "__main__ acme acme.__main__\n"
+        }
+        assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
+
+
+class TestApart:
+    """Nothing gets from one execution to the next."""
+
+    def test_imports_are_made_once_and_what_is_done_to_them_is_undone(self, programs: Programs) -> None:
+        programs.write("slow.py", "import os\nopen(os.environ['MARKS'] + '/n', 'a').write('x')\ncount = 0\n")
+        file = programs.write(
+            "program.py",
+            """\
+            import slow, os, random, sys
+            slow.count += 1
+            os.environ['LEFT'] = 'x'
+            sys.left = True
+            open('left', 'w').write('x')
+            print(slow.count, 'LEFT' in os.environ, hasattr(sys, 'left'), len(os.listdir()))
+            print(random.random(), file=sys.stderr)
+            """.replace("print(slow", "print(slow"),
+        )
+        endings = programs.run(programs.task(str(file)), 6)
+        logs = [programs.log(ending).split() for ending in endings]
+        assert {tuple(log[1:]) if "." in log[0] else tuple(log[:4]) for log in logs} == {("1", "True", "True", "1")}
+        assert len({number for log in logs for number in log if "." in number}) == 6
+        assert (programs.marks / "n").read_text() == "x" * len(said(programs.folder, "warm"))
+
+    def test_the_program_itself_never_runs_beside_its_executions(self, programs: Programs) -> None:
+        programs.write("program.py", "'what it is'\nimport os\nopen(os.environ['MARKS'] + '/n', 'a').write('x')\n")
+        programs.run(programs.task("-m", "program"), 4)
+        assert (programs.marks / "n").read_text() == "xxxx"
+        assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
+
+    def test_only_imports_at_the_head_are_made_before(self, programs: Programs) -> None:
+        programs.write("late.py", "import os\nkind = os.environ['KIND']\n")
+        file = programs.write("program.py", "import os\nos.environ['KIND'] = 'set'\nimport late\nprint(late.kind)\n")
+        assert {programs.log(one) for one in programs.run(programs.task(str(file)))} == {"set\n"}
+        assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
+
+    def test_an_import_may_read_a_secret_of_its_manifest(self, programs: Programs) -> None:
+        programs.write("settings.py", "import os\nurl = os.environ.get('DB_URL', 'none')\n")
+        file = programs.write("program.py", "import settings\nprint(settings.url)\n")
+        task = programs.task(str(file), secrets={"DB_URL": "env:PATH"})
+        assert {programs.log(one) for one in programs.run(task)} == {"/usr/bin:/bin\n"}
+        assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
+
+    @pytest.mark.parametrize(
+        ("why", "module"),
+        [
+            ("an import starts threads", "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()"),
+            ("an import opens files or sockets", "kept = open('/dev/zero')"),
+            ("an import starts processes", "import subprocess\nkept = subprocess.Popen(['sleep', '9'])"),
+            ("an import changes the working folder", "import os\nos.chdir('/')"),
+            ("an import reads HOME", "import os\nplace = os.path.expanduser('~')"),
+            ("an import reads TMPDIR", "import tempfile\nplace = tempfile.gettempdir()"),
+            ("an import reads MAESTRO_ARRAY_INDEX", "import os\nindex = os.environ.get('MAESTRO_ARRAY_INDEX')"),
+            ("an import reads all variables", "import os\nkept = list(os.environ)"),
+            ("an import reads the working folder", "import os\nkept = os.path.abspath('x')"),
+            ("an import reads the process id", "import os\nkept = os.getpid()"),
+            ("an import prints", "print('up')"),
+            ("an import raises ZeroDivisionError", "1 / 0"),
+            ("an import raises SystemExit", "raise SystemExit(0)"),
+            ("it has ended", "import os\nos._exit(3)"),
+        ],
+        ids=lambda value: value if value.startswith("an ") or value.startswith("it ") else "",
+    )  # fmt: skip
+    def test_what_could_not_be_told_apart_is_started_anew(self, programs: Programs, why: str, module: str) -> None:
+        programs.write("bad.py", module)
+        file = programs.write("program.py", "import bad\nprint('done')\n")
+        warm = programs.run(programs.task(str(file)), 1)
+        anew = programs.run_all(list(executions_of(RUN, programs.task(str(file), class_="batch"), 1)), folder="anew")
+        assert dict(programs.driver.not_kept_ready) == {}
+        assert {one["refused"].split(", ")[0] for one in said(programs.folder, "warm")} == {why}
+        assert [one.last.exit_code for one in warm] == [one.last.exit_code for one in anew]
+        assert programs.log(warm[0]) == programs.log(anew[0], "anew")
+
+
+COUNTED = """\
+import os, time
+with open(os.environ['MARKS'] + '/n', 'a') as file:
+    file.write(os.environ['MAESTRO_ARRAY_INDEX'] + '\\n')
+time.sleep(float(os.environ['SLEEP']))
+"""
+
+
+class TestKilled:
+    """Nothing is lost and nothing runs twice, whoever is killed."""
+
+    def counted(self, programs: Programs, sleep: float, **more: Any) -> Task:
+        """A task that leaves its index."""
+        task = programs.task(str(programs.write("program.py", COUNTED)), **more)
+        return replace(task, env={**task.env, "SLEEP": str(sleep)})
+
+    def marked(self, programs: Programs) -> list[int]:
+        """The indices that were left."""
+        path = programs.marks / "n"
+        return sorted(map(int, path.read_text().split())) if path.exists() else []
+
+    def wait_for(self, programs: Programs, count: int) -> None:
+        """Until so many were left."""
+        until = time.monotonic() + 20
+        while len(self.marked(programs)) < count:
+            assert time.monotonic() < until, "too slow"
+            time.sleep(0.005)
+
+    def kept_ready(self, programs: Programs) -> list[int]:
+        """The living processes that the watchers keep ready."""
+        watchers = {one["pid"] for one in said(programs.folder, "slot")}
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                is_it = b"warm_child" in (path / "cmdline").read_bytes() and parent_of(int(path.name)) in watchers
+                running = {one["pid"] for one in said(programs.folder, "start")}
+            except OSError:
+                continue
+            if is_it and int(path.name) not in running:
+                found.append(int(path.name))
+        return found
+
+    def dispatcher(self, programs: Programs, task: Task, size: int) -> subprocess.Popen[bytes]:
+        """A dispatch in a process of its own."""
+        code = textwrap.dedent(
+            f"""
+            from pathlib import Path
+            from runner.execution import Task, executions_of
+            from tests.runner.drivers.test_warm import local
+            task = {task!r}
+            executions = list(executions_of({RUN!r}, task, {size}))
+            driver = local(Path({str(programs.folder)!r}), {{"PATH": "/usr/bin:/bin"}})
+            list(driver.execute(executions, session=1))
+            """
+        )
+        environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+        return subprocess.Popen([sys.executable, "-c", code], env=environ, cwd=programs.marks)
+
+    @pytest.mark.parametrize("moment", [1, 9, 23])
+    def test_a_killed_dispatcher_is_resumed(self, programs: Programs, moment: int) -> None:
+        task = self.counted(programs, 0.02)
+        process = self.dispatcher(programs, task, 30)
+        self.wait_for(programs, moment)
+        process.kill()
+        process.wait()
+        endings = programs.run(task, 30, session=2)
+        assert {ending.last.outcome for ending in endings} == {"succeeded"}
+        assert {ending.last.session for ending in endings} == {1, 2}
+        assert self.marked(programs) == list(range(30))
+
+    def test_with_everything_killed_what_ran_is_unknown_and_the_rest_runs(self, programs: Programs) -> None:
+        task = self.counted(programs, 1.0)
+        process = self.dispatcher(programs, task, 6)
+        self.wait_for(programs, 2)
+        time.sleep(0.2)
+        watchers = [one["pid"] for one in said(programs.folder, "slot")]
+        ready = self.kept_ready(programs)
+        supervisor = parent_of(watchers[0])
+        assert supervisor is not None
+        assert len(ready) == len(watchers) == 2
+        for pid in (process.pid, supervisor, *watchers):
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+        endings = programs.run(task, 6, session=2)
+        assert sorted(ending.last.outcome for ending in endings) == ["succeeded"] * 4 + ["unknown"] * 2
+        assert {ending.last.session for ending in endings if ending.last.outcome == "unknown"} == {1}
+        assert self.marked(programs) == list(range(6))
+        assert all(birth_of(pid) is None for pid in ready)
+
+    def test_killing_what_is_kept_ready_ends_nothing_that_runs(self, programs: Programs) -> None:
+        task = self.counted(programs, 0.5)
+        killed = []
+
+        def kill() -> None:
+            self.wait_for(programs, 2)
+            for pid in self.kept_ready(programs):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        endings = programs.run(task, 8)
+        thread.join()
+        assert len(killed) == 2
+        assert {ending.last.outcome for ending in endings} == {"succeeded"}
+        assert self.marked(programs) == list(range(8))
+
+    def test_ended_before_the_claim_it_is_started_anew(self, programs: Programs) -> None:
+        programs.write("bad.py", "import os, signal\nos.register_at_fork(before=lambda: os.kill(os.getpid(), 9))\n")
+        programs.write("program.py", "import bad\n" + COUNTED)
+        task = replace(programs.task("-m", "program"), env={**programs.task().env, "SLEEP": "0"})
+        endings = programs.run(task, 4)
+        assert {ending.last.outcome for ending in endings} == {"succeeded"}
+        assert self.marked(programs) == list(range(4))
+        assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
+
+    LIES = {
+        "killed after the claim": """\
+            import os
+            first = True
+            def forked():
+                global first
+                ours, first = first, False
+                if not ours:
+                    os.kill(os.getppid(), 9)
+                    os.kill(os.getpid(), 9)
+            os.register_at_fork(before=lambda: forked() if os.fork is fork else None)
+            fork = os.fork
+            """,
+        "names a process of somebody else": """\
+            import os
+            write = os.write
+            os.write = lambda fd, data: write(fd, b'pid 1\\n' if data[:3] == b'pid' else data)
+            """,
+        "says nothing sensible": """\
+            import os
+            write = os.write
+            os.write = lambda fd, data: write(fd, b'moo\\n' if data[:3] == b'pid' else data)
+            """,
+        "floods": """\
+            import os
+            write = os.write
+            os.write = lambda fd, data: write(fd, b'x' * 20000 if data[:3] == b'pid' else data)
+            """,
+    }
+
+    @pytest.mark.parametrize("lie", LIES)
+    def test_where_nobody_knows_whether_it_ran_it_is_unknown(self, programs: Programs, lie: str) -> None:
+        programs.write("bad.py", self.LIES[lie])
+        programs.write("program.py", "import bad, os, time\ntime.sleep(0.2)\nprint('ran')\nos.setsid\n")
+        task = programs.task("-m", "program", attempts=2, idempotent=True)
+        started = time.monotonic()
+        endings = programs.run(task, 4)
+        outcomes = sorted([attempt.outcome for attempt in ending.attempts] for ending in endings)
+        assert outcomes == [["succeeded"]] * 2 + [["unknown", "succeeded"]] * 2
+        unknown = next(ending.attempts[0] for ending in endings if len(ending.attempts) == 2)
+        assert "was to start it" in str(unknown.reason)
+        assert (unknown.exit_code, unknown.started) == (None, None)
+        assert time.monotonic() - started < 20
+
+    def test_what_is_kept_ready_is_gone_afterwards(self, programs: Programs) -> None:
+        programs.run(self.counted(programs, 0), 4)
+        assert said(programs.folder, "warm")
+        assert self.kept_ready(programs) == []
