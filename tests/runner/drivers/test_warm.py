@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -280,7 +279,7 @@ class TestApart:
     @pytest.mark.parametrize(
         ("why", "module"),
         [
-            ("an import starts threads", "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()"),
+            ("an import starts threads", "import threading\nthreading.Timer(0.3, print).start()"),
             ("an import opens files or sockets", "kept = open('/dev/zero')"),
             ("an import starts processes", "import subprocess\nkept = subprocess.Popen(['sleep', '9'])"),
             ("an import changes the working folder", "import os\nos.chdir('/')"),
@@ -295,7 +294,7 @@ class TestApart:
             ("an import raises SystemExit", "raise SystemExit(0)"),
             ("it has ended", "import os\nos._exit(3)"),
         ],
-        ids=lambda value: value if value.startswith("an ") or value.startswith("it ") else "",
+        ids=lambda value: value if value.startswith(("an ", "it ")) else "",
     )  # fmt: skip
     def test_what_could_not_be_told_apart_is_started_anew(self, programs: Programs, why: str, module: str) -> None:
         programs.write("bad.py", module)
@@ -314,6 +313,37 @@ with open(os.environ['MARKS'] + '/n', 'a') as file:
     file.write(os.environ['MAESTRO_ARRAY_INDEX'] + '\\n')
 time.sleep(float(os.environ['SLEEP']))
 """
+
+
+LIES = {
+    "killed after the claim": """\
+        import os
+        first = True
+        def forked():
+            global first
+            ours, first = first, False
+            if not ours:
+                os.kill(os.getppid(), 9)
+                os.kill(os.getpid(), 9)
+        os.register_at_fork(before=lambda: forked() if os.fork is fork else None)
+        fork = os.fork
+        """,
+    "names a process of somebody else": """\
+        import os
+        write = os.write
+        os.write = lambda fd, data: write(fd, b'pid 1\\n' if data[:3] == b'pid' else data)
+        """,
+    "says nothing sensible": """\
+        import os
+        write = os.write
+        os.write = lambda fd, data: write(fd, b'moo\\n' if data[:3] == b'pid' else data)
+        """,
+    "floods": """\
+        import os
+        write = os.write
+        os.write = lambda fd, data: write(fd, b'x' * 20000 if data[:3] == b'pid' else data)
+        """,
+}
 
 
 class TestKilled:
@@ -424,39 +454,9 @@ class TestKilled:
         assert self.marked(programs) == list(range(4))
         assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
 
-    LIES = {
-        "killed after the claim": """\
-            import os
-            first = True
-            def forked():
-                global first
-                ours, first = first, False
-                if not ours:
-                    os.kill(os.getppid(), 9)
-                    os.kill(os.getpid(), 9)
-            os.register_at_fork(before=lambda: forked() if os.fork is fork else None)
-            fork = os.fork
-            """,
-        "names a process of somebody else": """\
-            import os
-            write = os.write
-            os.write = lambda fd, data: write(fd, b'pid 1\\n' if data[:3] == b'pid' else data)
-            """,
-        "says nothing sensible": """\
-            import os
-            write = os.write
-            os.write = lambda fd, data: write(fd, b'moo\\n' if data[:3] == b'pid' else data)
-            """,
-        "floods": """\
-            import os
-            write = os.write
-            os.write = lambda fd, data: write(fd, b'x' * 20000 if data[:3] == b'pid' else data)
-            """,
-    }
-
     @pytest.mark.parametrize("lie", LIES)
     def test_where_nobody_knows_whether_it_ran_it_is_unknown(self, programs: Programs, lie: str) -> None:
-        programs.write("bad.py", self.LIES[lie])
+        programs.write("bad.py", LIES[lie])
         programs.write("program.py", "import bad, os, time\ntime.sleep(0.2)\nprint('ran')\nos.setsid\n")
         task = programs.task("-m", "program", attempts=2, idempotent=True)
         started = time.monotonic()
