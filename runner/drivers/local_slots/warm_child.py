@@ -32,6 +32,17 @@ if TYPE_CHECKING:
 
     Program = tuple[CodeType, dict[str, Any]]
 
+FOR_OTHERS = {
+    "os",
+    "posixpath",
+    "genericpath",
+    "collections.abc",
+    "_collections_abc",
+    "tempfile",
+    "pathlib",
+    "warm_child",
+}
+"""Modules that ask because somebody else does."""
 FLUSHED = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 
@@ -72,27 +83,35 @@ def load(told: dict[str, Any]) -> tuple[CodeType, str | bytes, dict[str, Any]]:
     return code, loader.get_source(spec.name) or "", names
 
 
-def watched(names: Collection[str], seen: set[str]) -> type:
+def asks() -> str:
+    """The module that asks."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__") in FOR_OTHERS:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__"))
+
+
+def watched(names: Collection[str], seen: dict[str, str]) -> type:
     """A class for ``os.environ`` that notes which of ``names`` are asked for."""
 
     class Watched(type(os.environ)):  # type: ignore[misc]
         def __getitem__(self, key: str) -> Any:  # noqa: ANN401
             if key in names:
-                seen.add(key)
+                seen[key] = asks()
             return super().__getitem__(key)
 
         def __iter__(self) -> Any:  # noqa: ANN401
-            seen.add("all variables")
+            seen["all variables"] = asks()
             return super().__iter__()
 
     return Watched
 
 
-def noting(function: Callable[[], Any], what: str, seen: set[str]) -> Callable[[], Any]:
+def noting(function: Callable[[], Any], what: str, seen: dict[str, str]) -> Callable[[], Any]:
     """The same function, which notes that somebody called it."""
 
     def noted() -> Any:  # noqa: ANN401
-        seen.add(what)
+        seen[what] = asks()
         return function()
 
     return noted
@@ -113,7 +132,7 @@ def state() -> dict[str, object]:
 def prepare(told: dict[str, Any]) -> Program | str:
     """Import. The program, or why it is of no use to keep it."""
     before = state()
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     plain = type(os.environ)
     asked = {"getcwd": "the working folder", "getpid": "the process id", "getppid": "the process id"}
     real = {name: getattr(os, name) for name in asked}
@@ -136,7 +155,7 @@ def prepare(told: dict[str, Any]) -> Program | str:
         if after[what] != was:
             return "an import " + what
     if seen:
-        return "an import reads " + ", ".join(sorted(seen))
+        return "an import reads " + ", ".join(f"{what} (in {seen[what]})" for what in sorted(seen))
     sys.stdout.flush()
     sys.stderr.flush()
     if os.fstat(1).st_size:

@@ -302,7 +302,9 @@ class TestApart:
         warm = programs.run(programs.task(str(file)), 1)
         anew = programs.run_all(list(executions_of(RUN, programs.task(str(file), class_="batch"), 1)), folder="anew")
         assert dict(programs.driver.not_kept_ready) == {}
-        assert {one["refused"].split(", ")[0] for one in said(programs.folder, "warm")} == {why}
+        (refused,) = {one["refused"] for one in said(programs.folder, "warm")}
+        assert refused.split(" (in ")[0] == why
+        assert ("(in bad)" in refused) == (" reads " in why)
         assert [one.last.exit_code for one in warm] == [one.last.exit_code for one in anew]
         assert programs.log(warm[0]) == programs.log(anew[0], "anew")
 
