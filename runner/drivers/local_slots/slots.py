@@ -292,11 +292,12 @@ class Slots:
         until = time.monotonic() + WARM_SECONDS
         for each, warm in starting:
             refused = warm.ready(until, self._told_to_stop)
-            self.journal.add({"kind": "warm", "task": tasks[each]["subject"], "refused": refused})
             if refused is None:
                 self.warm[each] = warm
             else:
                 self._let_cool(warm)
+            if not self._stopping():
+                self.journal.add({"kind": "warm", "task": tasks[each]["subject"], "refused": refused})
 
     def _told_to_stop(self) -> bool:
         self._sleep(0.0)

@@ -183,7 +183,7 @@ def serve(ask: int, say: int, each_its_own: Collection[str]) -> None:
     """Fork for each line; returns in the execution's own process.
 
     Twice, so that the process in between ends and the watcher, a subreaper, becomes the parent. The one in between
-    bears the mark and creates the log, which is the claim, before there is anything that could run.
+    takes the mark already, so nothing lives without one. Creating the log is the claim, as for every command.
     """
     for line in lines(ask):
         try:
@@ -197,11 +197,11 @@ def serve(ask: int, say: int, each_its_own: Collection[str]) -> None:
         try:
             own = json.loads(line)
             resource.setrlimit(resource.RLIMIT_RTTIME, (own["mark"], own["mark"]))
-            log = os.open(own["log"], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             if os.fork():
                 os._exit(0)
             os.setsid()
             os.chdir(own["home"])
+            log = os.open(own["log"], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.close(log)

@@ -22,6 +22,7 @@ import pytest
 from runner.clock import anchor
 from runner.drivers.drill_process import records
 from runner.drivers.local import LocalDriver
+from runner.drivers.local_slots.marks import identity, mark_of, name_in, name_of
 from runner.drivers.local_slots.proc import birth_of, parent_of
 from runner.drivers.local_slots.slots import WARM_MOST
 from runner.execution import Ending, Execution, Task, executions_of
@@ -86,7 +87,7 @@ class TestWarmContract(DriverContract):
         refused = {one["refused"] for one in said(self.folder, "warm")}
         assert refused <= {None}, refused
         if said(self.folder, "start"):
-            assert refused
+            assert refused  # by the watcher that started something
 
 
 class Programs:
@@ -320,15 +321,18 @@ time.sleep(float(os.environ['SLEEP']))
 LIES = {
     "killed after the claim": """\
         import os
-        first = True
-        def forked():
-            global first
-            ours, first = first, False
-            if not ours:
-                os.kill(os.getppid(), 9)
+        ready, real = None, os.open
+        def forking():
+            global ready
+            ready = ready or os.getpid()
+        def opened(path, flags, *more):
+            fd = real(path, flags, *more)
+            if flags & os.O_EXCL:
+                os.kill(ready, 9)
                 os.kill(os.getpid(), 9)
-        os.register_at_fork(before=lambda: forked() if os.fork is fork else None)
-        fork = os.fork
+            return fd
+        os.register_at_fork(before=forking)
+        os.open = opened
         """,
     "names a process of somebody else": """\
         import os
@@ -369,18 +373,10 @@ class TestKilled:
             time.sleep(0.005)
 
     def kept_ready(self, programs: Programs) -> list[int]:
-        """The living processes that the watchers keep ready."""
-        watchers = {one["pid"] for one in said(programs.folder, "slot")}
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                is_it = b"warm_child" in (path / "cmdline").read_bytes() and parent_of(int(path.name)) in watchers
-                running = {one["pid"] for one in said(programs.folder, "start")}
-            except OSError:
-                continue
-            if is_it and int(path.name) not in running:
-                found.append(int(path.name))
-        return found
+        """The living processes that are kept ready."""
+        name = name_of(identity(str(programs.folder / "logs")), "warm", 0)
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if birth_of(pid) and (mark := mark_of(pid)) and name_in(mark) == name]
 
     def dispatcher(self, programs: Programs, task: Task, size: int) -> subprocess.Popen[bytes]:
         """A dispatch in a process of its own."""
