@@ -27,7 +27,7 @@ class Task:
         attempts: how often it may be tried in all; 1 unless idempotent.
         idempotent: whether running it again does no harm.
         tenant: whose it is; tenants are treated alike.
-        class_: ``warm`` is started before ``batch``.
+        class_: ``warm`` is started before ``batch``, and where it is a Python program, kept ready.
         pool: the pool it is placed in, whose size bounds it.
     """
 

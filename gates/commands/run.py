@@ -518,6 +518,8 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
             summary = dispatcher.dispatch(prepared.facts, prepared.planned, driver)
         except ToolFailure as error:
             raise _with_resume(error, folder.run_id) from error
+    for subject, why in driver.not_kept_ready.items():
+        world.stderr.write(f"  {visible(subject)} was not kept ready, it was started anew each time: {visible(why)}\n")
     _tell(world, summary, prepared)
     _enter(world, prepared)
     _write_measures(arguments, world, summary, prepared, slots)

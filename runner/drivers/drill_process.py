@@ -74,6 +74,7 @@ class DrillFolder:
         *,
         slots: int,
         command: Sequence[str],
+        class_: str = "batch",
         spawner_only: bool = False,
         rate: int = 0,
         env: dict[str, str] | None = None,
@@ -85,13 +86,14 @@ class DrillFolder:
             count: executions.
             slots: how many at once.
             command: of each.
+            class_: of each.
             spawner_only: neither sign nor read logs: what the starting itself costs.
             rate: executions published a second; all at once when 0.
             env: variables of each.
             quiet: say nothing about what stood in the way: it is killed on purpose.
         """
         self._key()
-        settings = {"count": count, "slots": slots, "command": list(command), "alone": spawner_only}
+        settings = {"count": count, "slots": slots, "command": list(command), "class": class_, "alone": spawner_only}
         settings |= {"rate": rate, "env": env or {}}
         argv = [sys.executable, "-m", "runner.drivers.drill_process", str(self.path), json.dumps(settings)]
         root = str(Path(__file__).resolve().parents[2])
@@ -166,10 +168,12 @@ def main() -> None:
     from maestro.evidence.ecdsa_signer import find
 
     folder, settings = DrillFolder(Path(sys.argv[1])), json.loads(sys.argv[2])
-    task = Task("Manifest/drill", tuple(settings["command"]), env=settings["env"], tenant="drill")
+    task = Task(
+        "Manifest/drill", tuple(settings["command"]), env=settings["env"], tenant="drill", class_=settings["class"]
+    )
     planned = Planned(
-        task, "manifests/drill.yaml", "sha256:drill", settings["count"], Placement("local", "here", "batch"), None,
-        (_DECISION,),
+        task, "manifests/drill.yaml", "sha256:drill", settings["count"], Placement("local", "here", task.class_),
+        None, (_DECISION,),
     )  # fmt: skip
     facts = Facts("0" * 40, "0" * 40, "0" * 40, "", True, None, "local", False, [], None)
     now = dt.datetime.now(dt.UTC)

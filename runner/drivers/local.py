@@ -43,6 +43,8 @@ DRAIN_SECONDS = 10.0
 """After SIGTERM, for what runs to end before it is handed over."""
 RETRY_SECONDS = 1.0
 """Before the second attempt; doubles from there, at most a minute."""
+WARM_FROM = 2
+"""Executions of a Python program of the warm class, for each core, from which it is kept ready."""
 
 _OURS = ("MAESTRO_", "ACTIONS_")
 """Variables that no command gets, whoever merged a manifest that names one: our keys, the job's own tokens."""
@@ -64,6 +66,7 @@ class LocalDriver:
         log_limit: int = LOG_LIMIT,
         grace_seconds: float = GRACE_SECONDS,
         retry_seconds: float = RETRY_SECONDS,
+        warm_from: int = WARM_FROM,
         limits: Callable[[], Iterator[Limit]] = limits,
     ) -> None:
         self._folder = folder
@@ -76,6 +79,7 @@ class LocalDriver:
         self._log_limit = log_limit
         self._grace_seconds = grace_seconds
         self._retry_seconds = retry_seconds
+        self._warm_from = warm_from
         self._journals = Journals(folder / "journals")
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._cancelled = False
@@ -171,6 +175,11 @@ class LocalDriver:
     def slots(self) -> int:
         """How many may run at once."""
         return self._slots
+
+    @property
+    def not_kept_ready(self) -> dict[str, str]:
+        """Manifests of the warm class whose Python program was started anew for each execution, and why."""
+        return self._journals.not_kept_ready
 
     def _handed_over(self) -> bool:
         return self._hand_over_at is not None and time.monotonic() >= self._hand_over_at
@@ -343,6 +352,7 @@ class LocalDriver:
                 places[key] = len(tasks)
                 tasks.append(
                     {
+                        "subject": task.subject,
                         "command": list(task.command or ()),
                         "env": dict(task.env),
                         "secrets": dict(task.secrets),
@@ -375,6 +385,7 @@ class LocalDriver:
             "log_limit": self._log_limit,
             "grace_seconds": self._grace_seconds,
             "retry_seconds": self._retry_seconds,
+            "warm_from": self._warm_from,
         }
 
     def _wake(self) -> bool:

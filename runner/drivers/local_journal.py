@@ -52,6 +52,7 @@ _NEEDED: dict[str, dict[str, Callable[[object], bool]]] = {
         "anchor_mono": _is_number,
     },
     "horizon": {"ids": lambda value: isinstance(value, list) and all(map(_is_text, value))},
+    "warm": {"task": _is_text, "refused": lambda value: value is None or _is_text(value)},
     "start": {
         "id": _is_text,
         "attempt": _is_attempt,
@@ -168,6 +169,7 @@ class Journals:
     files: dict[str, JournalFile] = field(default_factory=dict)
     seen: dict[tuple[str, int], Seen] = field(default_factory=dict)
     horizon: dict[str, JournalFile] = field(default_factory=dict)
+    not_kept_ready: dict[str, str] = field(default_factory=dict)
 
     def read(self) -> Iterator[tuple[str, int]]:
         """Read on; the (execution id, attempt) of every ending that is new."""
@@ -179,6 +181,8 @@ class Journals:
     def _note(self, file: JournalFile, record: Record) -> Iterator[tuple[str, int]]:
         if record["kind"] == "horizon":
             self.horizon.update(dict.fromkeys(record["ids"], file))
+        if record["kind"] == "warm" and record["refused"] is not None:
+            self.not_kept_ready[record["task"]] = record["refused"]
         if record["kind"] not in ("start", "end"):
             return
         key = (record["id"], record["attempt"])

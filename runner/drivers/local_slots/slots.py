@@ -14,7 +14,9 @@ from runner.drivers.local_slots.journal import RESERVE, Journal
 from runner.drivers.local_slots.log_cut import LogCut
 from runner.drivers.local_slots.marks import Marks, identity, mark_of
 from runner.drivers.local_slots.proc import birth_of, boot_id, living_children, signal_quietly
+from runner.drivers.local_slots.python_command import python_command
 from runner.drivers.local_slots.scratch import Scratches
+from runner.drivers.local_slots.warm import Warm, WorkerLost
 from runner.scheduler import Scheduler
 
 # pathlib would double the time this takes to start
@@ -43,6 +45,10 @@ SHORT_OF = (errno.EAGAIN, errno.ENOMEM)
 PAUSE = 1.0
 """Seconds until that is tried again, while others run that will make room."""
 SWEEP_SECONDS = 10.0
+WARM_MOST = 8
+"""Programs that one process keeps ready, those with the most executions first."""
+WARM_SECONDS = 30.0
+"""For a program's imports; what takes longer is not kept ready."""
 DEFAULTED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -136,6 +142,8 @@ class Slots:
         self.look_at: list[int] = []
         self.next_tick = 0
         self.others_added = workers == 1
+        self.warm: dict[int, Warm] = {}
+        self.warm_pids: set[int] = set()
         self.marks = Marks(identity(self.logs))
         self.wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -161,7 +169,9 @@ class Slots:
                 "slots": self.scheduler.slots,
             }
         )
-        for job in self._jobs(self.number):
+        jobs = self._jobs(self.number)
+        self._warm_up(jobs)
+        for job in jobs:
             self._wait_for_turn(job, job.published)
         self._sleep(0.0)  # the dispatcher may have ended by now, or want nothing started any more
         while True:
@@ -267,6 +277,103 @@ class Slots:
         self.journal.add({"kind": "horizon", "ids": ids}, durable=True)
         self.covered.update(ids)
 
+    # What is kept ready
+
+    def _warm_up(self, jobs: list[Job]) -> None:
+        """Start a process for each Python program of the warm class that runs often, and wait until they are ready."""
+        tasks: dict[int, dict[str, Any]] = {}
+        count: dict[int, int] = {}
+        for job in jobs:
+            if job.task["class"] == "warm":
+                tasks[id(job.task)] = job.task
+                count[id(job.task)] = count.get(id(job.task), 0) + 1
+        often = sorted((each for each in count if count[each] >= self.work["warm_from"]), key=lambda each: -count[each])
+        starting = [(each, found) for each in often[:WARM_MOST] if (found := self._kept_ready(tasks[each])) is not None]
+        until = time.monotonic() + WARM_SECONDS
+        for each, warm in starting:
+            refused = warm.ready(until, self._told_to_stop)
+            if refused is None:
+                self.warm[each] = warm
+            else:
+                self._let_cool(warm)
+            if not self._stopping():
+                self.journal.add({"kind": "warm", "task": tasks[each]["subject"], "refused": refused})
+
+    def _told_to_stop(self) -> bool:
+        self._sleep(0.0)
+        return self._stopping()
+
+    def _kept_ready(self, task: dict[str, Any]) -> Warm | None:
+        """A process that gets a task's program ready; None where it is no Python program, or cannot be started."""
+        try:
+            scratch = self.scratches.take()
+        except OSError as error:
+            raise SlotBroken(f"no working folder can be made: {error.strerror}") from error
+        environ = self._environ_of(task, scratch)
+        path = environ.get("PATH", "")
+        program = self._find(task["command"][0], path)[0] or ""
+        command = python_command(program, task["command"][1:], lambda name: self._find(name, path)[0])
+        if command is None:
+            self.scratches.give_back(scratch)
+            return None
+        self._mark("warm", 0)
+        try:
+            warm = Warm(command, environ, defaulted=DEFAULTED)
+        except (OSError, ValueError):  # it will be told of each execution
+            self.scratches.give_back(scratch)
+            return None
+        self.warm_pids.add(warm.pid)
+        return warm
+
+    def _let_cool(self, warm: Warm) -> None:
+        """Have nothing more to do with a process that was kept ready; it is reaped as everything that ends."""
+        warm.close()
+        if warm.pid in self.warm_pids:
+            signal_quietly(os.kill, warm.pid, signal.SIGKILL)
+
+    def _lost(self, job: Job) -> None:
+        """What was to start a job did not say whether it has: end it, and whatever of the job there is."""
+        warm = self.warm.pop(id(job.task))
+        self._let_cool(warm)
+        self.warm_pids.discard(warm.pid)
+        until = time.monotonic() + SWEEP_SECONDS
+        while strangers := [child for child in self._strangers() if mark_of(child) not in self.by_mark]:
+            if time.monotonic() > until:
+                raise SlotBroken("what was kept ready cannot be ended")
+            for child in strangers:
+                signal_quietly(os.kill, child, signal.SIGKILL)
+                os.waitpid(child, 0)
+
+    def _spawn(self, job: Job, program: str, environ: dict[str, str], log: str, mark: int, scratch: Scratch) -> int:
+        """Start a command that claims its log; its process id.
+
+        Raises:
+            FileExistsError: it is claimed already.
+            OSError, ValueError: it cannot be started; it is claimed if the log is there.
+            WorkerLost: it is claimed, and nobody knows whether it has run.
+        """
+        warm = self.warm.get(id(job.task))
+        if warm is not None:
+            try:
+                return warm.start(log, mark, scratch, environ)
+            except WorkerLost:
+                self._lost(job)
+                if os.path.lexists(log):
+                    raise
+        return os.posix_spawn(
+            program,
+            job.task["command"],
+            environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=DEFAULTED,
+        )
+
     # Starting
 
     def _log(self, job: Job) -> str:
@@ -302,19 +409,7 @@ class Slots:
         mark = self._mark(job.execution, job.attempt)
         born = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         try:
-            pid = os.posix_spawn(
-                program,
-                command,
-                environ,
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600),
-                    (os.POSIX_SPAWN_DUP2, 1, 2),
-                ],
-                setsid=True,
-                setsigmask=[],
-                setsigdef=DEFAULTED,
-            )
+            pid = self._spawn(job, program, environ, log, mark, scratch)
         except FileExistsError:  # only opening the log says this: it was claimed between the look and the leap
             self.scratches.give_back(scratch)
             return False
@@ -327,6 +422,10 @@ class Slots:
                     return False
                 raise SlotBroken(f"a command's log cannot be created: {error.strerror}") from error
             self._end(job, record, "not_started", reason=f"{command[0]} could not be started: {error.strerror}")
+            return False
+        except WorkerLost as error:
+            self.scratches.give_back(scratch)
+            self._end(job, record, "unknown", reason=f"the process that was to start it was killed: {error}")
             return False
         except ValueError as error:  # a NUL in an argument
             self.scratches.give_back(scratch)
@@ -350,11 +449,16 @@ class Slots:
         os.close(fd)
         return True
 
-    def _environ(self, job: Job, scratch: Scratch) -> dict[str, str]:
+    def _environ_of(self, task: dict[str, Any], scratch: Scratch) -> dict[str, str]:
+        """What all executions of a task have in common."""
         environ = {"PATH": self.work["path"], "HOME": scratch.home, "TMPDIR": scratch.tmp}
-        environ.update(job.task["env"])
-        for name, reference in job.task["secrets"].items():
+        environ.update(task["env"])
+        for name, reference in task["secrets"].items():
             environ[name] = self.work["secrets"][reference]
+        return environ
+
+    def _environ(self, job: Job, scratch: Scratch) -> dict[str, str]:
+        environ = self._environ_of(job.task, scratch)
         environ["MAESTRO_EXECUTION_ID"] = job.execution
         environ.pop("MAESTRO_ARRAY_INDEX", None)
         if job.index is not None:
@@ -424,7 +528,7 @@ class Slots:
 
     def _strangers(self) -> list[int]:
         """Children that this process has not started itself."""
-        return [child for child in living_children() if child not in self.by_pid]
+        return [child for child in living_children() if child not in self.by_pid and child not in self.warm_pids]
 
     def _reap(self) -> None:
         """Take in what has ended; write down the end of what has nothing left running."""
@@ -438,6 +542,7 @@ class Slots:
             pid = found.si_pid
             one = self.by_pid.pop(pid, None)
             status = os.waitpid(pid, 0)[1]
+            self.warm_pids.discard(pid)
             if one is not None:
                 one.status = status
                 one.sweep_until = time.monotonic_ns() + int(SWEEP_SECONDS * 1e9)
@@ -483,7 +588,7 @@ class Slots:
         self.scheduler.ended(**job.place)
 
     def _end(self, job: Job, record: dict[str, Any], outcome: str, **more: object) -> None:
-        again = outcome in ("failed", "timed_out") and job.attempt < job.task["last_attempt"]
+        again = outcome in ("failed", "timed_out", "unknown") and job.attempt < job.task["last_attempt"]
         record.update(more, outcome=outcome, ended=time.monotonic_ns(), final=not again)
         if record.get("reason"):
             record["reason"] = record["reason"][:REASON_LIMIT]

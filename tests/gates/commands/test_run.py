@@ -34,6 +34,18 @@ kind: Pool
 metadata: {name: here, owner: "@acme/platform"}
 spec: {cloud: local, region: here, classes: [batch], size: 4, drained: true}
 """
+WARM_POOL = """\
+apiVersion: maestro-conductor/v1
+kind: Pool
+metadata: {name: ready, owner: "@acme/platform"}
+spec: {cloud: local, region: here, classes: [warm], size: 8}
+"""
+WARM = """\
+apiVersion: maestro-conductor/v1
+kind: Manifest
+metadata: {{name: {name}, tenant: acme, owner: "@acme/data"}}
+spec: {{pool: ready, class: warm, array: {{size: 8}}, command: {command}}}
+"""
 
 
 def test_a_merged_manifest_runs_and_leaves_a_receipt_that_holds(tmp_path: Path) -> None:
@@ -48,6 +60,23 @@ def test_a_merged_manifest_runs_and_leaves_a_receipt_that_holds(tmp_path: Path) 
     assert verified.code == 0, verified.out
     assert "4 receipts of 1 run believed, 0 of them rehearsals; 0 objections" in verified.out
     assert "not proven: that no run or record is missing at the end" in verified.out
+
+
+def test_a_python_program_of_the_warm_class_is_kept_ready_or_the_run_says_why_not(tmp_path: Path) -> None:
+    files = {"pools/warm.yaml": WARM_POOL}
+    for name, text in {"apart": "import json\n", "home": "import os, settings\n"}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        command = json.dumps([sys.executable, str(tmp_path / f"{name}.py")])
+        files[f"manifests/{name}.yaml"] = WARM.format(name=name, command=command)
+    (tmp_path / "settings.py").write_text("import os\nplace = os.path.expanduser('~')\n")
+    runs = Runs(tmp_path, files=files)
+    answer = runs.run("apart", "home")
+    assert answer.code == 0, answer.err
+    assert "ALLOW Manifest/apart × 8 on local here, class warm (pool ready)" in answer.err
+    assert "16 succeeded; 16 receipts" in answer.err
+    said = "was not kept ready, it was started anew each time: an import reads HOME (in settings)"
+    assert [line for line in answer.err.splitlines() if "kept ready" in line] == [f"  Manifest/home {said}"]
+    assert runs.receipts("verify").code == 0
 
 
 @pytest.mark.parametrize(

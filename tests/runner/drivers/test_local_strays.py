@@ -301,10 +301,25 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = ("id", "ids", "attempt", "pid", "birth", "boot", "mark", "born", "deadline", "outcome", "final", "session")
+FIELDS = (
+    "id",
+    "ids",
+    "attempt",
+    "pid",
+    "birth",
+    "boot",
+    "mark",
+    "born",
+    "deadline",
+    "outcome",
+    "final",
+    "session",
+    "task",
+    "refused",
+)
 RECORDS = st.builds(
     lambda kind, rest: {**rest, "kind": kind},
-    st.sampled_from(("slot", "horizon", "start", "end")) | JSON,
+    st.sampled_from(("slot", "horizon", "warm", "start", "end")) | JSON,
     st.dictionaries(st.sampled_from(FIELDS), JSON | st.just(1)),
 )
 

@@ -1,0 +1,281 @@
+"""A Python program that is kept ready. Its text runs in the interpreter that the manifest names: ``-c BOOT TOLD TEXT``.
+
+It imports what the program imports first, once, and then forks for each execution. What an execution gets is what a
+fresh interpreter would have at that place: its own process, session, folders, environment and log, and the modules as
+they are right after their import. Where that would not be so, because an import left something behind that fork does
+not divide, or looked at something that is another for each execution, it refuses, and every execution is started anew.
+
+Standard library only, no imports of our own, nothing newer than Python 3.9.
+"""
+
+# pathlib would double the time this takes to start
+# ruff: noqa: PTH109, PTH120, PTH123, PTH208
+from __future__ import annotations
+
+import ast
+import atexit
+import contextlib
+import gc
+import importlib.util
+import io
+import json
+import os
+import resource
+import sys
+from importlib.machinery import SourceFileLoader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from types import CodeType
+    from typing import Any, NoReturn
+
+    Program = tuple[CodeType, dict[str, Any]]
+
+FOR_OTHERS = {
+    "os",
+    "posixpath",
+    "genericpath",
+    "collections.abc",
+    "_collections_abc",
+    "tempfile",
+    "pathlib",
+    "warm_child",
+}
+"""Modules that ask because somebody else does."""
+FLUSHED = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+
+
+def first_imports(source: str | bytes, file: str) -> CodeType:
+    """The imports at the head of a program, up to the first statement that is something else."""
+    found: list[ast.stmt] = []
+    for node in ast.parse(source, file).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.append(node)
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            break
+    return compile(ast.Module(body=found, type_ignores=[]), file, "exec", dont_inherit=True)
+
+
+def load(told: dict[str, Any]) -> tuple[CodeType, str | bytes, dict[str, Any]]:
+    """The program, which is not run: its code, its source, and what ``__main__`` has. Its parent packages are imported.
+
+    As python(1) does for a script and for -m: "The import system", special considerations for __main__.
+    """
+    if not told["is_module"]:
+        path = told["target"]
+        with io.open_code(path) as file:
+            source = file.read()
+        names: dict[str, Any] = {"__file__": path, "__spec__": None, "__package__": None, "__cached__": None}
+        names["__loader__"] = SourceFileLoader("__main__", path)
+        return compile(source, path, "exec", dont_inherit=True), source, names
+    name = told["target"]
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        importlib.import_module(name)
+        spec = importlib.util.find_spec(name + ".__main__")
+    if spec is None or spec.loader is None:
+        raise ImportError("No module named " + name)
+    loader: Any = spec.loader
+    code = loader.get_code(spec.name)
+    names = {"__file__": spec.origin, "__spec__": spec, "__package__": spec.parent, "__loader__": loader}
+    names["__cached__"] = spec.cached
+    return code, loader.get_source(spec.name) or "", names
+
+
+def asks() -> str:
+    """The module that asks."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__") in FOR_OTHERS:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__"))
+
+
+def watched(names: Collection[str], seen: dict[str, str]) -> type:
+    """A class for ``os.environ`` that notes which of ``names`` are asked for."""
+
+    class Watched(type(os.environ)):  # type: ignore[misc]
+        def __getitem__(self, key: str) -> Any:  # noqa: ANN401
+            if key in names:
+                seen[key] = asks()
+            return super().__getitem__(key)
+
+        def __iter__(self) -> Any:  # noqa: ANN401
+            seen["all variables"] = asks()
+            return super().__iter__()
+
+    return Watched
+
+
+def noting(function: Callable[[], Any], what: str, seen: dict[str, str]) -> Callable[[], Any]:
+    """The same function, which notes that somebody called it."""
+
+    def noted() -> Any:  # noqa: ANN401
+        seen[what] = asks()
+        return function()
+
+    return noted
+
+
+def state() -> dict[str, object]:
+    """What fork does not divide, or copies in part: open files, threads, children; and the working folder."""
+    with open(f"/proc/self/task/{os.getpid()}/children") as file:
+        children = file.read().split()
+    return {
+        "opens files or sockets": sorted(os.listdir("/proc/self/fd")),
+        "starts threads": len(os.listdir("/proc/self/task")),
+        "starts processes": children,
+        "changes the working folder": os.getcwd(),
+    }
+
+
+def prepare(told: dict[str, Any]) -> Program | str:
+    """Import. The program, or why it is of no use to keep it."""
+    before = state()
+    seen: dict[str, str] = {}
+    plain = type(os.environ)
+    asked = {"getcwd": "the working folder", "getpid": "the process id", "getppid": "the process id"}
+    real = {name: getattr(os, name) for name in asked}
+    os.environ.__class__ = watched(told["each_its_own"], seen)
+    for name, what in asked.items():
+        setattr(os, name, noting(real[name], what, seen))
+    try:
+        code, source, names = load(told)
+        exec(  # noqa: S102 - what the program would do
+            first_imports(source, names["__file__"]), {"__name__": "__warm__", "__package__": names["__package__"]}
+        )
+    except BaseException as error:  # it will say so itself, in its own log, when it is started anew
+        return f"an import raises {type(error).__name__}"
+    finally:
+        os.environ.__class__ = plain
+        for name, function in real.items():
+            setattr(os, name, function)
+    after = state()
+    for what, was in before.items():
+        if after[what] != was:
+            return "an import " + what
+    if seen:
+        return "an import reads " + ", ".join(f"{what} (in {seen[what]})" for what in sorted(seen))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.fstat(1).st_size:
+        return "an import prints"
+    return code, names
+
+
+def lines(fd: int) -> Iterator[bytes]:
+    """The lines that are asked."""
+    rest = b""
+    while True:
+        more = os.read(fd, 65536)
+        if not more:
+            os._exit(0)
+        *whole, rest = (rest + more).split(b"\n")
+        yield from whole
+
+
+def answer(fd: int, text: str) -> None:
+    """One line to the watcher."""
+    os.write(fd, text.encode() + b"\n")
+
+
+def serve(ask: int, say: int, each_its_own: Collection[str]) -> None:
+    """Fork for each line; returns in the execution's own process.
+
+    Twice, so that the process in between ends and the watcher, a subreaper, becomes the parent. The one in between
+    takes the mark already, so nothing lives without one. Creating the log is the claim, as for every command.
+    """
+    for line in lines(ask):
+        try:
+            between = os.fork()
+        except OSError as error:
+            answer(say, f"errno {error.errno or 0}")
+            continue
+        if between:
+            os.waitpid(between, 0)
+            continue
+        try:
+            own = json.loads(line)
+            resource.setrlimit(resource.RLIMIT_RTTIME, (own["mark"], own["mark"]))
+            if os.fork():
+                os._exit(0)
+            os.setsid()
+            os.chdir(own["home"])
+            log = os.open(own["log"], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.close(log)
+            for name in each_its_own:
+                os.environ.pop(name, None)
+            os.environ.update(own["environ"])
+            answer(say, f"pid {os.getpid()}")
+        except OSError as error:
+            answer(say, f"errno {error.errno or 0}")
+            os._exit(0)
+        os.close(ask)
+        os.close(say)
+        return
+
+
+def leave(code: int) -> NoReturn:
+    """End as the interpreter does, without taking apart what was there before the fork, which costs most of the time.
+
+    Threads are waited for, exit handlers run, and what is buffered is written, in whatever module it lives.
+    """
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown()
+    atexit._run_exitfuncs()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
+    except OSError:
+        code = 120
+    for found in gc.get_objects():  # those made since the fork
+        if issubclass(type(found), FLUSHED):
+            with contextlib.suppress(OSError, ValueError):
+                found.flush()
+    os._exit(code & 0xFF)
+
+
+def main() -> None:
+    """All of it."""
+    told = json.loads(sys.argv[1])
+    sys.argv = [told["target"], *told["arguments"]]
+    has_place = bool(sys.path) and sys.path[0] == ""
+    if has_place and not told["is_module"]:
+        sys.path[0] = os.path.dirname(os.path.realpath(told["target"]))
+    program = prepare(told)
+    if isinstance(program, str):
+        answer(told["say"], "refused " + program)
+        os._exit(0)
+    code, names = program
+    sys.argv[0] = names["__file__"]
+    names = {**names, "__builtins__": __builtins__, "__name__": "__main__", "__doc__": None}
+    space = sys.modules["__main__"].__dict__
+    gc.collect()
+    gc.freeze()
+    answer(told["say"], "ready")
+    serve(told["ask"], told["say"], told["each_its_own"])
+    if has_place and told["is_module"]:
+        sys.path[0] = os.getcwd()
+    space.clear()
+    space.update(names)
+    try:
+        exec(code, space)  # noqa: S102 - this is the program
+    except SystemExit as error:
+        if error.code is not None and type(error.code) is not int:
+            raise
+        status = error.code or 0
+    except Exception as error:  # told as the interpreter does, without this file's frames
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        sys.excepthook(type(error), error, error.__traceback__)
+        status = 1
+    else:
+        status = 0
+    leave(status)
+
+
+if __name__ == "warm_child":
+    main()
