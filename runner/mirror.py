@@ -13,8 +13,8 @@ from maestro.ledger.store import Store
 from runner import archive
 
 _AT_ONCE = 8
-_NOT_COPIED = ("inputs/",)
-"""What may be personal is read only by whoever asks for it."""
+_NOT_COPIED = ("inputs/", "runs/")
+"""What may be personal is read only by whoever asks for it; runs come out of their archives."""
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def mirrored(store: Store, run_id: str | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="maestro-ledger-", ignore_cleanup_errors=True) as folder:
         target = Path(folder)
         latest = archive.latest_of(store, run_id)
-        others = [name for name in store.names("") if not archive.is_archive(name) and not name.startswith(_NOT_COPIED)]
+        others = [name for name in store.names("") if not name.startswith(_NOT_COPIED)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             try:
                 list(pool.map(lambda name: _copy(store, name, target), others))

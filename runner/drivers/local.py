@@ -6,6 +6,7 @@ which still run under a slot that survived its dispatcher, which were cut off, w
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -24,15 +25,18 @@ from typing import IO, Any
 from maestro.errors import ToolFailure, UsageError
 from maestro.ledger import durable as store
 from policy.placement import Placement
-from runner.clock import Anchor
+from runner.clock import Anchor, anchor
+from runner.drivers.driver import NOTHING_LOST, Claim
 from runner.drivers.local_journal import JournalFile, Journals
+from runner.drivers.local_leases import Leases
 from runner.drivers.local_limits import Limit, limits, tightest
 from runner.drivers.local_slots import supervisor
 from runner.drivers.local_slots.journal import Journal
 from runner.drivers.local_slots.marks import identity, is_mark, name_in, name_of
 from runner.drivers.local_slots.proc import boot_id
+from runner.drivers.local_slots.slots import LEASE_SIZE
 from runner.drivers.local_strays import Lost, wait_for
-from runner.execution import Attempt, Ending, Execution, Log, Task
+from runner.execution import Attempt, Claimed, Ending, Execution, Log, Task
 from runner.lifecycle import Event, Life
 
 _SMALL = 64 << 10
@@ -81,6 +85,8 @@ class LocalDriver:
         self._cancelled = False
         self._hand_over_at: float | None = None
         self._logs: dict[str, list[Log]] = {}
+        self._claim: Claim | None = None
+        self._leases: Leases | None = None
 
     def provision(self, placement: Placement | None, executions: Sequence[Execution]) -> None:
         """Commands, and every secret present: see ``Driver.provision``."""
@@ -125,7 +131,13 @@ class LocalDriver:
         return self._environ[variable]
 
     def execute(
-        self, executions: Sequence[Execution], *, session: int, start_nothing_of: Set[str] = frozenset()
+        self,
+        executions: Sequence[Execution],
+        *,
+        session: int,
+        start_nothing_of: Set[str] = frozenset(),
+        claim: Claim | None = None,
+        lost: Mapping[str, Sequence[Claimed]] = NOTHING_LOST,
     ) -> Iterator[Ending]:
         """See ``Driver.execute``."""
         try:
@@ -135,6 +147,7 @@ class LocalDriver:
             raise store.failure(error, self._folder) from error
         waiting = {execution.id: execution for execution in executions}
         list(self._journals.read())
+        self._write_down_lost(waiting, lost)
         yield from self._known(waiting)
         yield from self._left_over(waiting, session)
         for execution_id in start_nothing_of & set(waiting):
@@ -143,6 +156,7 @@ class LocalDriver:
             if before:
                 yield self._told(execution, before)
         if waiting and not self._cancelled and self._hand_over_at is None:
+            self._claim = claim
             yield from self._run(waiting, session)
 
     def cancel(self) -> None:
@@ -200,6 +214,24 @@ class LocalDriver:
         return number if number == 1 and slot is not None and not slot.same_boot else None
 
     def _settle(self, cut_off: list[tuple[Execution, int]], session: int) -> None:
+        wait_for(self._lost(cut_off))
+        why = "it was started, and what watched over it was killed before it ended"
+        self._write_unknown(cut_off, session, self._published.wall, why)
+
+    def _write_down_lost(self, waiting: Mapping[str, Execution], lost: Mapping[str, Sequence[Claimed]]) -> None:
+        """What others claimed, as if it had been cut off here, once."""
+        by_claim: dict[Claimed, list[tuple[Execution, int]]] = {}
+        for execution_id in lost.keys() & waiting.keys():
+            for number, claimed in enumerate(lost[execution_id], 1):
+                if (execution_id, number) not in self._journals.seen:
+                    by_claim.setdefault(claimed, []).append((waiting[execution_id], number))
+        for claimed, those in sorted(by_claim.items(), key=lambda item: item[0].session):
+            why = f"session {claimed.session} claimed it on another machine, and nothing says what became of it"
+            wall = anchor(dt.datetime.fromisoformat(claimed.at)).wall
+            self._write_unknown(those, claimed.session, wall, why)
+
+    def _write_unknown(self, cut_off: list[tuple[Execution, int]], session: int, wall: int, why: str) -> None:
+        """An attempt of unknown outcome for each of these, published at ``wall``."""
         journal = Journal(f"{self._new_journal(session)}.settled.jsonl")
         journal.add(
             {
@@ -208,11 +240,10 @@ class LocalDriver:
                 "pid": 0,
                 "birth": None,
                 "boot": boot_id(),
-                "anchor_wall": self._published.wall,
+                "anchor_wall": wall,
                 "anchor_mono": self._published.monotonic,
             }
         )
-        wait_for(self._lost(cut_off))
         for execution, number in cut_off:
             with suppress(FileExistsError):
                 os.close(os.open(self._log_path(execution.id, number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -225,7 +256,7 @@ class LocalDriver:
                     "id": execution.id,
                     "attempt": number,
                     "outcome": "unknown",
-                    "reason": "it was started, and what watched over it was killed before it ended",
+                    "reason": why,
                     "final": not again,
                 }
             )
@@ -257,10 +288,11 @@ class LocalDriver:
     # Running
 
     def _run(self, waiting: dict[str, Execution], session: int) -> Iterator[Ending]:
-        with tempfile.TemporaryFile() as complaints:
-            self._start(list(waiting.values()), session, complaints)
+        with tempfile.TemporaryFile() as complaints, tempfile.NamedTemporaryFile() as leased:
+            more = self._claims(list(waiting.values()), leased)
+            self._start(list(waiting.values()), session, complaints, None if more is None else leased.name)
             try:
-                while self._wake():
+                while self._wake(more):
                     yield from self._fresh(waiting)
                 yield from self._fresh(waiting)
             finally:
@@ -278,16 +310,43 @@ class LocalDriver:
                         remedy="put that right and resume the run",
                     )
 
+    def _claims(self, executions: list[Execution], leased: IO[bytes]) -> Callable[[], None] | None:
+        """Claim what fills the slots; what claims more when that is due, None where nothing is left to claim."""
+        claim = self._claim
+        if claim is None:
+            return None
+        leases = Leases(executions, self._slots, self._pools, time.monotonic())
+        places = {execution.id: place for place, execution in enumerate(executions)}
+
+        def more() -> None:
+            if self._cancelled or self._hand_over_at is not None or leases.all_claimed:
+                return
+            those = leases.next(time.monotonic())
+            if those:
+                claim(those)
+                leased.write(b"".join(places[one.id].to_bytes(LEASE_SIZE, "little") for one in those))
+                leased.flush()
+
+        more()
+        if leases.all_claimed:
+            return None
+        self._leases = leases
+        return more
+
     def _fresh(self, waiting: dict[str, Execution]) -> Iterator[Ending]:
         for execution_id, _ in self._journals.read():
+            if self._leases is not None:
+                self._leases.ended(execution_id, time.monotonic())
             execution = waiting.get(execution_id)
             ending = self._ending(execution) if execution else None
             if ending is not None:
                 del waiting[execution_id]
                 yield ending
 
-    def _start(self, executions: list[Execution], session: int, complaints: IO[bytes]) -> None:
-        work = self._work(executions, session)
+    def _start(
+        self, executions: list[Execution], session: int, complaints: IO[bytes], leases: str | None = None
+    ) -> None:
+        work = {**self._work(executions, session), "leases": leases}
         argv = [
             sys.executable,
             "-I",
@@ -367,8 +426,8 @@ class LocalDriver:
             "retry_seconds": self._retry_seconds,
         }
 
-    def _wake(self) -> bool:
-        """Wait until something ended; False when no slot is left."""
+    def _wake(self, more: Callable[[], None] | None = None) -> bool:
+        """Wait until something ended, claiming ``more`` when it is due; False when no slot is left."""
         if self._supervisor is None or self._supervisor.stdout is None:
             return False
         pipe = self._supervisor.stdout.fileno()
@@ -378,6 +437,8 @@ class LocalDriver:
                     self._supervisor.stdin.close()
             if self._handed_over():
                 return False
+            if more is not None:
+                more()
             if select.select([pipe], [], [], 0.1)[0]:
                 break
         return bool(os.read(pipe, 1 << 16))
