@@ -13,7 +13,8 @@ from runner.execution import Execution
 from runner.scheduler import Scheduler
 
 LEAD_SECONDS, LONGEST_LEAD = 2.0, 10.0
-"""What is expected to end within this time is claimed ahead: a 50th of how long it has gone on, within these."""
+"""Where slots change hands more than once within this time, what they will need in it is claimed ahead: a 50th of how
+long it has gone on, within these."""
 
 
 class Leases:
@@ -52,7 +53,7 @@ class Leases:
         lead = min(LONGEST_LEAD, max(LEAD_SECONDS, (now - self._began) / 50))
         while self._ended and self._ended[0] < now - lead:
             self._ended.popleft()
-        ahead = len(self._ended)
+        ahead = max(0, len(self._ended) - self._slots)
         if len(self._running) > self._slots + ahead // 2:
             return []  # half of what was claimed ahead is left
         self._scheduler.slots = self._slots + ahead
