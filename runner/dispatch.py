@@ -45,6 +45,7 @@ class Dispatcher:
         trust: the keys of the policy revision.
         now: the wall clock.
         keep: keeps the inputs of decisions, before the session that cites them is signed.
+        had: called for every execution of which a receipt is there already, with its outcome.
         ended: called for every ending, in the order they come.
         waiting: called when another dispatcher holds the run.
         stored: the run in a store elsewhere; None where the folder is in the store itself.
@@ -56,6 +57,7 @@ class Dispatcher:
     trust: Trust
     now: Callable[[], dt.datetime]
     keep: Callable[[Sequence[bytes]], None] = lambda _inputs: None
+    had: Callable[[Execution, str], None] = lambda _execution, _outcome: None
     ended: Callable[[Execution, Ending], None] = lambda _execution, _ending: None
     waiting: Callable[[], None] = lambda: None
     stored: StoredRun | None = None
@@ -159,6 +161,7 @@ class Dispatcher:
             else:
                 digests[f"receipts/{execution.id}{SUFFIX}"] = segment.sha256(kept[0])
                 outcomes.append(kept[1])
+                self.had(execution, kept[1])
         endings: list[tuple[Execution, Ending]] = []
         # Denied by now, but a session before may have started some of it: that must not go without a receipt.
         denied_now = {execution.id for execution in held_back}

@@ -7,7 +7,6 @@ import datetime as dt
 import os
 import signal
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,10 +24,10 @@ from maestro.errors import MaestroError, ToolFailure, UsageError
 from maestro.evidence import verdict as tree_verdict
 from maestro.evidence.trust import Trust, trust_of
 from maestro.evidence.verdict import TreeVerdict
-from maestro.progress import Progress, wanted
 from maestro.report.visible_text import visible
 from maestro.repository import Repository
 from maestro.world import World
+from runner.audience import audience
 from runner.errors import Refused
 from runner.planning import plan, run_id_of, task_of
 from runner.run_folder import RunFolder, run_folder
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Executions that did not succeed and are named; the rest is counted."""
 
-LINE_SECONDS = 10.0
-"""Between two lines about how far it is, where nobody watches a terminal."""
 CLOCKS_FROM = 20
 """Executions: of fewer, percentiles say nothing."""
 MOST_SLOTS = 100_000
@@ -536,40 +533,29 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
     world.stderr.write(f"run {folder.run_id}\n")
     _tell_plan(world, prepared.planned, rehearsal=arguments.rehearse, broken=prepared.facts.break_glass is not None)
     slots = _slots(arguments, prepared)
-    driver = LocalDriver(folder.path, world.environ, anchor(world.now()), slots=slots, pools=prepared.pools)
-    total = sum(one.size or 1 for one in prepared.planned)
-    ended, told_at = 0, time.monotonic()
-    watched = wanted(world.stderr, world.environ, quiet=False)
-    with (
-        Progress(world.stderr, enabled=watched) as progress,
-        _cancelling(driver) as interrupted,
-    ):
-
-        def count(_execution: object, _ending: object) -> None:
-            nonlocal ended, told_at
-            ended += 1
-            progress.step(f"{ended} of {total} executions have ended")
-            now = time.monotonic()
-            if not watched and now >= told_at + LINE_SECONDS:
-                told_at = now
-                world.stderr.write(f"  {ended} of {total} executions have ended\n")
-
-        def told(words: str) -> None:
-            world.stderr.write(f"  {visible(words)}\n")
-
-        def waiting() -> None:
-            told("another `maestro run` works on this run: waiting for it")
-
+    going = [one for one in prepared.planned if one.denied is None or prepared.facts.break_glass is not None]
+    executions = [execution for one in going for execution in one.executions(folder.run_id)]
+    onlooker = audience(world.stderr, world.environ, executions, slots)
+    driver = LocalDriver(
+        folder.path,
+        world.environ,
+        anchor(world.now()),
+        slots=slots,
+        pools=prepared.pools,
+        watch=onlooker.watch,
+    )
+    with onlooker, _cancelling(driver) as interrupted:
         dispatcher = Dispatcher(
             folder=folder,
             signer=prepared.signer,
             trust=prepared.trust,
             now=world.now,
             keep=lambda inputs: keep(prepared.kept, inputs),
-            ended=count,
-            waiting=waiting,
+            had=onlooker.had,
+            ended=onlooker.ended,
+            waiting=lambda: onlooker.say("  another `maestro run` works on this run: waiting for it"),
             stored=_stored(world, prepared),
-            told=told,
+            told=lambda words: onlooker.say(f"  {visible(words)}"),
         )
         try:
             summary = dispatcher.dispatch(prepared.facts, prepared.planned, driver)

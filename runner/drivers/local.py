@@ -45,6 +45,8 @@ LOG_LIMIT = 64 << 20
 GRACE_SECONDS = 5.0
 DRAIN_SECONDS = 10.0
 """After SIGTERM, for what runs to end before it is handed over."""
+WATCH_SECONDS = 0.2
+"""Where somebody watches, journals are read so often, also while nothing ends."""
 RETRY_SECONDS = 1.0
 """Before the second attempt; doubles from there, at most a minute."""
 
@@ -69,6 +71,7 @@ class LocalDriver:
         grace_seconds: float = GRACE_SECONDS,
         retry_seconds: float = RETRY_SECONDS,
         limits: Callable[[], Iterator[Limit]] = limits,
+        watch: Callable[[str, Event, float | None], None] | None = None,
     ) -> None:
         self._folder = folder
         self._environ = environ
@@ -80,11 +83,12 @@ class LocalDriver:
         self._log_limit = log_limit
         self._grace_seconds = grace_seconds
         self._retry_seconds = retry_seconds
-        self._journals = Journals(folder / "journals")
+        self._journals = Journals(folder / "journals", watch=watch)
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._cancelled = False
         self._hand_over_at: float | None = None
         self._logs: dict[str, list[Log]] = {}
+        self._look_at = 0.0
         self._claim: Claim | None = None
         self._leases: Leases | None = None
 
@@ -439,6 +443,9 @@ class LocalDriver:
                 return False
             if more is not None:
                 more()
+            if self._journals.watch is not None and time.monotonic() >= self._look_at:
+                self._look_at = time.monotonic() + WATCH_SECONDS
+                return True
             if select.select([pipe], [], [], 0.1)[0]:
                 break
         return bool(os.read(pipe, 1 << 16))
