@@ -15,6 +15,8 @@ from maestro.ledger.store import Store
 from runner.run_folder import RUN_ID, RunFolder
 
 KINDS = ("sessions", "receipts", "segments", "logs")
+_LEVEL = 3
+"""Of gzip: what is signed hardly gets smaller beyond it, and takes three times as long."""
 SIZE_LIMIT = 1 << 30
 """Bytes of a run unpacked: beyond it somebody means harm."""
 
@@ -46,7 +48,10 @@ def pack(folder: RunFolder) -> bytes:
 def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
     """An archive of these, by name: equal files in the same order give equal bytes."""
     out = io.BytesIO()
-    with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w|") as tar:
+    with (
+        gzip.GzipFile(fileobj=out, mode="wb", compresslevel=_LEVEL, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w|", format=tarfile.GNU_FORMAT) as tar,
+    ):
         for name, data in files:
             member = tarfile.TarInfo(name)
             member.size = len(data)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -31,7 +32,7 @@ from runner.drivers.local_journal import JournalFile, Journals
 from runner.drivers.local_leases import Leases
 from runner.drivers.local_limits import Limit, limits, tightest
 from runner.drivers.local_slots import supervisor
-from runner.drivers.local_slots.journal import Journal
+from runner.drivers.local_slots.journal import Journal, write_all
 from runner.drivers.local_slots.marks import identity, is_mark, name_in, name_of
 from runner.drivers.local_slots.proc import boot_id
 from runner.drivers.local_slots.slots import LEASE_SIZE
@@ -292,8 +293,12 @@ class LocalDriver:
     # Running
 
     def _run(self, waiting: dict[str, Execution], session: int) -> Iterator[Ending]:
-        with tempfile.TemporaryFile() as complaints, tempfile.NamedTemporaryFile() as leased:
-            more = self._claims(list(waiting.values()), leased)
+        with (
+            tempfile.TemporaryFile() as complaints,
+            tempfile.NamedTemporaryFile() as leased,
+            ThreadPoolExecutor(1, thread_name_prefix="claims") as thread,
+        ):
+            more = self._claims(list(waiting.values()), leased, thread)
             self._start(list(waiting.values()), session, complaints, None if more is None else leased.name)
             try:
                 while self._wake(more):
@@ -314,27 +319,43 @@ class LocalDriver:
                         remedy="put that right and resume the run",
                     )
 
-    def _claims(self, executions: list[Execution], leased: IO[bytes]) -> Callable[[], None] | None:
-        """Claim what fills the slots; what claims more when that is due, None where nothing is left to claim."""
+    def _claims(
+        self, executions: list[Execution], leased: IO[bytes], thread: ThreadPoolExecutor
+    ) -> Callable[[], None] | None:
+        """Claim what fills the slots; what claims more when that is due, None where nothing is left to claim.
+
+        That is asked in a ``thread``: meanwhile endings are read, and their receipts signed.
+        """
         claim = self._claim
         if claim is None:
             return None
         leases = Leases(executions, self._slots, self._pools, time.monotonic())
         places = {execution.id: place for place, execution in enumerate(executions)}
 
-        def more() -> None:
-            if self._cancelled or self._hand_over_at is not None or leases.all_claimed:
-                return
-            those = leases.next(time.monotonic())
-            if those:
-                claim(those)
-                leased.write(b"".join(places[one.id].to_bytes(LEASE_SIZE, "little") for one in those))
-                leased.flush()
+        def claimed(those: Sequence[Execution]) -> None:
+            leases.claimed(time.monotonic())
+            write_all(leased.fileno(), b"".join(places[one.id].to_bytes(LEASE_SIZE, "little") for one in those))
 
-        more()
+        those = leases.next(time.monotonic())
+        claim(those)
+        claimed(those)
         if leases.all_claimed:
             return None
         self._leases = leases
+        asked: tuple[list[Execution], Future[None]] | None = None
+
+        def more() -> None:
+            nonlocal asked
+            if asked is not None:
+                if not asked[1].done():
+                    return
+                asked[1].result()
+                claimed(asked[0])
+                asked = None
+            if not self._cancelled and self._hand_over_at is None and not leases.all_claimed:
+                those = leases.next(time.monotonic())
+                asked = (those, thread.submit(claim, those)) if those else None
+
         return more
 
     def _fresh(self, waiting: dict[str, Execution]) -> Iterator[Ending]:
