@@ -171,3 +171,58 @@ def test_one_that_was_asleep_claims_and_signs_nothing_more(bare: str, tmp_path: 
     assert set(runs.ran) - set(ran) <= set(re.findall(r"UNKNOWN Manifest/many\[(\d+)\]", said.err)), "claimed before"
     assert other.receipts("list", "--format", "json").out == kept
     assert other.receipts("verify").code == 0
+
+
+# What cannot be resumed, said so that somebody knows what to do next
+
+
+def test_no_such_run_names_those_that_were_cut_short(bare: str, tmp_path: Path) -> None:
+    runs = Runs(tmp_path, config=f"ledger: {{store: '{bare}'}}\n")
+    assert runs.run("a").code == 0
+    (done,) = runs.run_ids()
+    store = open_store(parse(bare), tmp_path, os.environ)
+    step = store.read(f"runs/{done}/steps/1.tar.gz")
+    assert step is not None
+    store.create("runs/cut-short/steps/1.tar.gz", step.data)
+    other = Machine(tmp_path / "other", runs)
+    said = other.run("--resume", "never-was")
+    assert (said.code, runs.ran) == (2, ["a"])
+    assert "there is no run never-was in git+file://" in said.err
+    assert "→ what was cut short there: cut-short\n" in said.err
+    said = other.run("--resume", "cut-short")  # another run's step under its name
+    assert said.code == 10
+    assert f"the session is number 1 of the run '{done}'" in said.err
+
+
+def test_a_commit_that_is_not_here_and_one_that_is_another(bare: str, tmp_path: Path) -> None:
+    runs = Runs(tmp_path, config=f"ledger: {{store: '{bare}'}}\n")
+    other = Machine(tmp_path / "other", runs)
+    runs.repo.commit({"README.md": "one more"})
+    assert runs.run("a").code == 0
+    (run_id,) = runs.run_ids()
+    said = other.run("--resume", run_id)
+    assert said.code == 2
+    commit = runs.repo.git("rev-parse", "HEAD")[:12]
+    assert f"the run {run_id} is of the commit {commit}, which is not in this repository" in said.err
+    assert "→ fetch the default branch with its history" in said.err
+    other.repo.git("pull", "-q")
+    said = other.run("--resume", run_id, "--rev", "HEAD~1")
+    assert said.code == 2
+    assert f"the run {run_id} is of the commit {commit}, not of" in said.err
+    assert "→ leave --rev out" in said.err
+    assert runs.ran == ["a"]
+
+
+def test_a_place_that_is_no_ledger(bare: str, tmp_path: Path) -> None:
+    runs = Runs(tmp_path, config=f"ledger: {{store: '{bare}'}}\n")
+    for arguments, says in (
+        (("--resume", "x", "--ledger", str(tmp_path / "nowhere")), "there is no such ledger"),
+        (("--resume", "x", "--ledger", "ftp://x"), "--ledger must be a folder, s3://"),
+        (("a", "--ledger", str(tmp_path)), "--ledger is for --resume"),
+    ):
+        said = runs.run(*arguments)
+        assert (said.code, says in said.err) == (2, True), said.err
+    said = runs.run("--resume", "x", "--ledger", f"git+file://{tmp_path}/gone.git")
+    assert said.code == 1
+    assert "the ledger's git repository cannot be used" in said.err
+    assert runs.ran == []
