@@ -131,6 +131,16 @@ def test_what_policy_denies_by_now_is_told_of_all_the_same(tmp_path: Path) -> No
     assert done.segment.outcomes == {"unknown": 1}
 
 
+def test_what_was_closed_as_incomplete_is_completed_elsewhere(tmp_path: Path) -> None:
+    store, plan = MemoryStore(), planned("true", size=3)
+    on(tmp_path / "a", store).dispatch(facts(), [plan], Does(lambda executions, claim: claim(executions[:2])))
+    done = go(tmp_path / "b", store, plan)
+    assert (done.segment.number, done.segment.complete) == (2, True)
+    assert done.segment.outcomes == {"succeeded": 1, "unknown": 2}
+    report = check_run(run_folder(tmp_path / "b" / "ledger", RUN), TRUST, lambda _run: False)
+    assert (report.objections, report.complete) == ([], True)
+
+
 def test_the_same_machine_knows_better(tmp_path: Path) -> None:
     store, marks = MemoryStore(), tmp_path / "marks"
     plan = planned(f"echo x >> {marks}", size=4)
