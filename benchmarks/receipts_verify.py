@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
@@ -34,7 +34,8 @@ from maestro.evidence.trust import TrustedKey, trust_of
 from maestro.ledger.folder import FolderStore
 from policy.placement import Placement
 from runner.dispatch import Dispatcher
-from runner.execution import Attempt, Ending, Execution, Log, Task
+from runner.drivers.driver import NOTHING_LOST, Claim
+from runner.execution import Attempt, Claimed, Ending, Execution, Log, Task
 from runner.logged import append_segments
 from runner.run_folder import RunFolder, run_folder
 from runner.session import Facts, Planned
@@ -73,6 +74,8 @@ class Written:
         *,
         session: int,
         start_nothing_of: Set[str] = frozenset(),  # noqa: ARG002 - the protocol's
+        claim: Claim | None = None,  # noqa: ARG002
+        lost: Mapping[str, Sequence[Claimed]] = NOTHING_LOST,  # noqa: ARG002
     ) -> Iterator[Ending]:
         at = NOW.isoformat(timespec="microseconds")
         for one in executions:

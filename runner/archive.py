@@ -7,7 +7,7 @@ import io
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from maestro.errors import ToolFailure
@@ -17,6 +17,8 @@ from runner.run_folder import RUN_ID, RunFolder
 
 KINDS = ("sessions", "receipts", "segments", "logs")
 _NAME = re.compile(r"[a-z]+/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LEVEL = 3
+"""Of gzip: what is signed hardly gets smaller beyond it, and takes three times as long."""
 SIZE_LIMIT = 1 << 30
 """Bytes of a run unpacked: beyond it somebody means harm."""
 
@@ -32,37 +34,53 @@ def pack(folder: RunFolder) -> bytes:
     Raises:
         ToolFailure: it cannot be read.
     """
-    out = io.BytesIO()
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        for kind in KINDS:
+            for path in sorted((folder.path / kind).iterdir()):
+                if path.is_file() and not path.name.endswith(".tmp"):
+                    yield f"{kind}/{path.name}", path.read_bytes()
+
     try:
-        with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w|") as tar:
-            for kind in KINDS:
-                for path in sorted((folder.path / kind).iterdir()):
-                    if path.is_file() and not path.name.endswith(".tmp"):
-                        member = tarfile.TarInfo(f"{kind}/{path.name}")
-                        data = path.read_bytes()
-                        member.size = len(data)
-                        tar.addfile(member, io.BytesIO(data))
+        return packed(files())
     except OSError as error:
         raise ToolFailure(f"the run cannot be read: {error.strerror}", where=str(folder.path)) from error
+
+
+def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """An archive of these, by name: equal files in the same order give equal bytes."""
+    out = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=out, mode="wb", compresslevel=_LEVEL, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w|", format=tarfile.GNU_FORMAT) as tar,
+    ):
+        for name, data in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
     return out.getvalue()
 
 
-def members(data: bytes) -> Iterator[tuple[str, bytes]]:
+def members(data: bytes, kinds: Sequence[str] = KINDS) -> Iterator[tuple[str, bytes]]:
     """The files in an archive: name below the run's folder, content.
+
+    Args:
+        data: the archive.
+        kinds: the folders it may have.
 
     Raises:
         BadEvidence: cut short, too large, or it holds something that no run has.
     """
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:  # whole before anything of it is read: a tar just ends
-            unpacked = packed.read(SIZE_LIMIT + 1)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as zipped:  # whole before anything of it is read: a tar just ends
+            unpacked = zipped.read(SIZE_LIMIT + 1)
         if len(unpacked) > SIZE_LIMIT:
             raise BadEvidence(f"the archive holds more than {SIZE_LIMIT} bytes")
         with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as tar:
             for member in tar:
                 _require_plain(member)
                 parts = PurePosixPath(member.name).parts
-                if not member.isreg() or len(parts) != 2 or parts[0] not in KINDS or parts[1] in (".", ".."):
+                if not member.isreg() or len(parts) != 2 or parts[0] not in kinds or parts[1] in (".", ".."):
                     raise BadEvidence(f"the archive holds {member.name!r:.100}, which no run has")
                 file = tar.extractfile(member)
                 yield "/".join(parts), file.read() if file is not None else b""

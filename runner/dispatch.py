@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
-from maestro.errors import UsageError
+from maestro.errors import ToolFailure, UsageError
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.signer import Signer, sign_statement
 from maestro.evidence.trust import Trust
@@ -21,6 +23,7 @@ from runner.execution import Ending, Execution
 from runner.run_folder import SUFFIX, RunFolder
 from runner.session import Facts, Planned, Session
 from runner.signing_time import signing_time
+from runner.stored_run import StoredRun
 
 
 @dataclass
@@ -43,8 +46,11 @@ class Dispatcher:
         trust: the keys of the policy revision.
         now: the wall clock.
         keep: keeps the inputs of decisions, before the session that cites them is signed.
+        had: called for every execution of which a receipt is there already, with its outcome.
         ended: called for every ending, in the order they come.
         waiting: called when another dispatcher holds the run.
+        stored: the run in a store elsewhere; None where the folder is in the store itself.
+        told: called with what somebody should know about that.
     """
 
     folder: RunFolder
@@ -52,8 +58,11 @@ class Dispatcher:
     trust: Trust
     now: Callable[[], dt.datetime]
     keep: Callable[[Sequence[bytes]], None] = lambda _inputs: None
+    had: Callable[[Execution, str], None] = lambda _execution, _outcome: None
     ended: Callable[[Execution, Ending], None] = lambda _execution, _ending: None
     waiting: Callable[[], None] = lambda: None
+    stored: StoredRun | None = None
+    told: Callable[[str], None] = lambda _words: None
 
     def dispatch(self, facts: Facts, planned: Sequence[Planned], driver: Driver) -> Summary:
         """Run everything of the plan that has not run, and leave the ledger complete.
@@ -74,13 +83,15 @@ class Dispatcher:
             for one in going:
                 driver.provision(one.placement, [each for each in executions if each.task is one.task])
 
-        if not self.folder.exists:
+        if not self.folder.exists and (self.stored is None or not self.stored.is_there()):
             provision()  # what is missing is told before there is a run that nobody will resume
         self.folder.create()
         with self.folder.lock(self.waiting):
+            self._pull()
             sessions = self._sessions(facts, planned)
             done = self._closed(executions, sessions)
             if done is not None:
+                self._settle()
                 return Summary(self.folder.run_id, done, resumed=True)
             provision()
             number = max(sessions, default=0) + 1
@@ -88,8 +99,21 @@ class Dispatcher:
             said = session.statement(self.folder.run_id, number, self._signing_time(), facts, planned)
             signed = sign_statement(said, self.signer)
             self.folder.add_numbered("sessions", number, signed)
+            while self.stored is not None and not self.stored.begin(number):
+                self._pull()  # whoever worked on it has done one more thing
             sessions[number] = session.read(signed, self.trust, self.folder.run_id, number)
             return self._execute(executions, held_back, sessions, number, planned, driver)
+
+    def _pull(self) -> None:
+        words = self.stored.pull() if self.stored is not None else None
+        if words is not None:
+            self.told(words)
+
+    def _settle(self) -> None:
+        """Have in the store elsewhere whatever the run has left behind."""
+        if self.stored is not None:
+            self.stored.keep(*self.folder.evidence())
+            self.stored.flush()
 
     def _sessions(self, facts: Facts, planned: Sequence[Planned]) -> dict[int, Session]:
         sessions = {}
@@ -138,16 +162,25 @@ class Dispatcher:
             else:
                 digests[f"receipts/{execution.id}{SUFFIX}"] = segment.sha256(kept[0])
                 outcomes.append(kept[1])
+                self.had(execution, kept[1])
         endings: list[tuple[Execution, Ending]] = []
         # Denied by now, but a session before may have started some of it: that must not go without a receipt.
         denied_now = {execution.id for execution in held_back}
-        for ending in driver.execute(list(open_.values()), session=number, start_nothing_of=denied_now):
-            execution = open_[ending.execution_id]
-            data = self._signed(execution, ending, sessions)
-            digests[f"receipts/{execution.id}{SUFFIX}"] = segment.sha256(data)
-            outcomes.append(ending.last.outcome)
-            endings.append((execution, ending))
-            self.ended(execution, ending)
+        elsewhere: dict[str, Any] = {}
+        if self.stored is not None:
+            elsewhere = {"claim": self.stored.claim, "lost": self.stored.lost()}
+        with self.stored.carrying() if self.stored is not None else nullcontext():
+            for ending in driver.execute(
+                list(open_.values()), session=number, start_nothing_of=denied_now, **elsewhere
+            ):
+                execution = open_[ending.execution_id]
+                self._require_last(number)
+                data, outcome = self._signed(execution, ending, sessions)
+                digests[f"receipts/{execution.id}{SUFFIX}"] = segment.sha256(data)
+                outcomes.append(outcome)
+                endings.append((execution, ending))
+                self.ended(execution, ending)
+        self._require_last(number)
         denied = tuple(one.task.subject for one in planned if one.denied is not None)
         missing = set(open_) - denied_now - {execution.id for execution, _ in endings}
         closed = self._close(digests, outcomes, denied, len(missing), sessions[number])
@@ -156,16 +189,39 @@ class Dispatcher:
     def _signing_time(self) -> dt.datetime:
         return signing_time(self.now(), self.signer, self.trust)
 
-    def _signed(self, execution: Execution, ending: Ending, sessions: dict[int, Session]) -> bytes:
-        """A new receipt, written."""
+    def _require_last(self, number: int) -> None:
+        """Whoever lost the lock of a folder that is shared (it was frozen, the file system forgot) adds nothing to it.
+
+        Raises:
+            ToolFailure: another session has begun.
+        """
+        if self.folder.followed(number):
+            raise ToolFailure(
+                f"another dispatch has taken over the run {self.folder.run_id}: nothing more is started or signed here",
+                where=str(self.folder.path),
+                remedy="see that only one works on it",
+            )
+
+    def _signed(self, execution: Execution, ending: Ending, sessions: dict[int, Session]) -> tuple[bytes, str]:
+        """A new receipt, written, and its outcome; the one that lies there, where one that is believed does."""
         started_in = sessions.get(ending.last.session)
         if started_in is None:
             raise BadEvidence(f"{execution.id} was started in session {ending.last.session}, of which nothing is left")
         at = self._signing_time().astimezone(dt.UTC).isoformat(timespec="microseconds")
         said = receipt.statement(self.folder.run_id, execution, ending, started_in, at)
         data = sign_statement(said, self.signer)
-        store.write(self.folder.receipt_path(execution.id), data, replace=True)
-        return data
+        path = self.folder.receipt_path(execution.id)
+        try:
+            store.write(path, data)
+        except FileExistsError:
+            kept = self._kept(execution)
+            if kept is not None:
+                return kept
+            store.write(path, data, replace=True)
+        if self.stored is not None:
+            logs = [attempt.log.name for attempt in ending.attempts if attempt.log is not None]
+            self.stored.keep(f"receipts/{execution.id}{SUFFIX}", *logs)
+        return data, ending.last.outcome
 
     def _kept(self, execution: Execution) -> tuple[bytes, str] | None:
         """The receipt that an earlier dispatch signed, and its outcome: once signed, it is what happened.
@@ -201,4 +257,5 @@ class Dispatcher:
             rehearsal=current.predicate["rehearsal"],
         )
         self.folder.add_numbered("segments", closed.number, sign_statement(closed.statement(), self.signer))
+        self._settle()
         return closed

@@ -76,6 +76,15 @@ def executions_of(run_id: str, task: Task, size: int | None) -> tuple[Execution,
 
 
 @dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim on an execution by a session that worked elsewhere, of which nothing more is known."""
+
+    session: int
+    at: str
+    """RFC 3339."""
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """A log that no living process can write to any more."""
 

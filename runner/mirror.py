@@ -13,8 +13,8 @@ from maestro.ledger.store import Reader, Store
 from runner import archive
 
 _AT_ONCE = 8
-_NOT_COPIED = ("inputs/",)
-"""What may be personal is read only by whoever asks for it."""
+_NOT_COPIED = ("inputs/", "runs/")
+"""What may be personal is read only by whoever asks for it; runs come out of their archives."""
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def mirrored(store: Store, run_id: str | None) -> Iterator[Path]:
         target = Path(folder)
         there = store.now()
         latest = archive.latest_of(there, run_id)
-        others = [name for name in there.names("") if not archive.is_archive(name) and not name.startswith(_NOT_COPIED)]
+        others = [name for name in there.names("") if not name.startswith(_NOT_COPIED)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             try:
                 list(pool.map(lambda name: _copy(there, name, target), others))

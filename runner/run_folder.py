@@ -9,6 +9,7 @@
       logs/<execution>.<attempt>.log
       receipts/<execution>.sigstore.json
       segments/<n>.sigstore.json          what the run left behind, closed; the last one counts
+      fetched.json                        where the run was fetched from a store elsewhere: what others had claimed
 """
 
 from __future__ import annotations
@@ -78,6 +79,19 @@ class RunFolder:
     def add_numbered(self, kind: str, number: int, data: bytes) -> None:
         """Write session or segment ``number``, durably; it must not be there."""
         store.write(self.path / kind / f"{number}{SUFFIX}", data, durable=True)
+
+    def followed(self, session: int) -> bool:
+        """Whether a session after this one has begun."""
+        return (self.path / "sessions" / f"{session + 1}{SUFFIX}").exists()
+
+    def evidence(self) -> list[str]:
+        """The names of everything that is signed, and of the logs that receipts speak of."""
+        receipts = set(self.receipts())
+        logs = [path.name for path in (self.path / "logs").glob("*.log") if path.name.partition(".")[0] in receipts]
+        numbered = [
+            f"{kind}/{number}{SUFFIX}" for kind in ("sessions", "segments") for number, _ in self.numbered(kind)
+        ]
+        return [*numbered, *(f"receipts/{one}{SUFFIX}" for one in sorted(receipts)), *(f"logs/{name}" for name in logs)]
 
     def receipt_path(self, execution_id: str) -> Path:
         """Where an execution's receipt lies."""

@@ -48,12 +48,14 @@ class Scheduler:
     Args:
         slots: how many may run at once.
         pools: of a pool's executions at most so many at once; a pool that is not named has no bound of its own.
+
+    Both may be set anew between two calls.
     """
 
     def __init__(self, slots: int, pools: Mapping[str, int] | None = None) -> None:
         self.slots = slots
         self.running = 0
-        self._pools = dict(pools or {})
+        self.pools = dict(pools or {})
         self._in_pool: dict[str | None, int] = {}
         self._lines: dict[tuple[str, str, str | None], _Line] = {}
         self._tenant_runs: dict[tuple[str, str], int] = {}
@@ -113,7 +115,7 @@ class Scheduler:
         return line.pop()
 
     def _full(self, pool: str | None) -> bool:
-        return pool is not None and pool in self._pools and self._in_pool.get(pool, 0) >= self._pools[pool]
+        return pool is not None and pool in self.pools and self._in_pool.get(pool, 0) >= self.pools[pool]
 
     def ended(self, *, class_: str, tenant: str, pool: str | None = None) -> None:
         """One that was taken does not run (any more): its slot is free."""

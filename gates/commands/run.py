@@ -7,7 +7,6 @@ import datetime as dt
 import os
 import signal
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,10 +24,10 @@ from maestro.errors import MaestroError, ToolFailure, UsageError
 from maestro.evidence import verdict as tree_verdict
 from maestro.evidence.trust import Trust, trust_of
 from maestro.evidence.verdict import TreeVerdict
-from maestro.progress import Progress, wanted
 from maestro.report.visible_text import visible
 from maestro.repository import Repository
 from maestro.world import World
+from runner.audience import audience
 from runner.errors import Refused
 from runner.planning import plan, run_id_of, task_of
 from runner.run_folder import RunFolder, run_folder
@@ -42,12 +41,11 @@ if TYPE_CHECKING:
     from policy.engines.engine import Engine
     from runner.dispatch import Summary
     from runner.drivers.local import LocalDriver
+    from runner.stored_run import StoredRun
 
 SHOWN = 20
 """Executions that did not succeed and are named; the rest is counted."""
 
-LINE_SECONDS = 10.0
-"""Between two lines about how far it is, where nobody watches a terminal."""
 CLOCKS_FROM = 20
 """Executions: of fewer, percentiles say nothing."""
 MOST_SLOTS = 100_000
@@ -67,7 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rehearse", action="store_true", help="execute cloud placements on this machine; never counts as production"
     )
     parser.add_argument("--dry-run", action="store_true", help="decide everything, start and write nothing")
-    parser.add_argument("--resume", metavar="RUN-ID", help="complete a run that was cut short")
+    parser.add_argument("--resume", metavar="RUN-ID", help="complete a run that was cut short, here or elsewhere")
+    parser.add_argument("--ledger", metavar="PLACE", help="where the run to resume is kept (default: maestro.yaml's)")
     parser.add_argument(
         "--break-glass", metavar="REASON", help="execute in spite of a deny, where maestro.yaml allows it"
     )
@@ -136,6 +135,10 @@ def _refuse_nonsense(arguments: argparse.Namespace) -> None:
         raise UsageError("--changed and names exclude each other")
     if arguments.resume is not None and arguments.changed:
         raise UsageError("--resume knows what the run was about: leave --changed out")
+    if arguments.ledger is not None and arguments.resume is None:
+        raise UsageError(
+            "--ledger is for --resume", remedy="where a new run is kept, maestro.yaml says: `ledger: store:`"
+        )
     if arguments.break_glass is not None:
         from gates.break_glass import reason_of
 
@@ -169,11 +172,16 @@ def _prepare(
     config = merged.settings.config
     trust = trust_of(config.keys)
     signer = None if arguments.dry_run else _signer(arguments, world, trust)
-    store = repository.root / config.ledger.folder
-    names, rev = arguments.names, arguments.rev
+    from maestro.ledger.opening import open_store
+
+    ledger = _ledger(arguments, world, config.ledger)
+    kept = open_store(ledger.address, repository.root, world.environ)
+    store = repository.root / ledger.folder
+    names = arguments.names
     if arguments.resume is not None:
-        names, source = _planned_before(run_folder(store, arguments.resume), trust, names)
-        if rev is None and source != merged.commit:
+        names, source = _planned_before(run_folder(store, arguments.resume), ledger, kept, trust, names)
+        if source != merged.commit:
+            _refuse_other_commit(arguments, repository, merged, source)
             merged = open_merged(repository, source, world.now(), world.environ)
     documents = _changed(world, repository, merged) if arguments.changed else by_name(merged, names)
     if not documents:
@@ -207,11 +215,8 @@ def _prepare(
         approvals=[_approval_json(one) for one in _approvals_of_merge(world, repository, merged)],
         break_glass=glass,
     )
-    from maestro.ledger.opening import open_store
-
-    kept = open_store(config.ledger.address, repository.root, world.environ)
     pools = {} if arguments.rehearse else _pools_here(merged, planned)
-    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer, pools, config.ledger, kept)
+    return _Prepared(merged, run_folder(store, run_id), facts, planned, trust, signer, pools, ledger, kept)
 
 
 def _pools_here(merged: Merged, planned: Sequence[Planned]) -> dict[str, int]:
@@ -242,18 +247,58 @@ def _signer(arguments: argparse.Namespace, world: World, trust: Trust) -> object
     return signer
 
 
-def _planned_before(folder: RunFolder, trust: Trust, names: Sequence[str]) -> tuple[list[str], str]:
-    """The names and the commit that a run was planned with."""
-    from runner import session
+def _ledger(arguments: argparse.Namespace, world: World, configured: Ledger) -> Ledger:
+    """The ledger: as maestro.yaml has it, or where --ledger says that the run is."""
+    from maestro.ledger import address
 
-    first = next(folder.numbered("sessions"), None) if folder.exists else None
-    if first is None:
-        raise UsageError(f"there is no run {folder.run_id}", remedy="`maestro receipts list` shows them")
-    found = session.read(first[1], trust, folder.run_id, first[0])
+    if arguments.ledger is None:
+        return configured
+    try:
+        where = address.parse(arguments.ledger)
+    except ValueError as error:
+        raise UsageError(f"--ledger {error}", where=arguments.ledger) from error
+    if where.kind != "folder":
+        return configured.model_copy(update={"store": arguments.ledger})
+    folder = (world.cwd / where.place).resolve()
+    if not folder.is_dir():
+        raise UsageError("there is no such ledger", where=str(folder), remedy="a disk that is to be mounted, perhaps")
+    return configured.model_copy(update={"store": str(folder)})
+
+
+def _planned_before(
+    folder: RunFolder, ledger: Ledger, kept: Store, trust: Trust, names: Sequence[str]
+) -> tuple[list[str], str]:
+    """The names and the commit that a run was planned with: as the folder knows, or else the store."""
+    from runner import session, stored_run
+
+    number, data = next(folder.numbered("sessions"), (1, None))
+    remedy = "`maestro receipts list` shows them"
+    if data is None and ledger.address.kind != "folder":
+        data = stored_run.first_session(kept, folder.run_id)
+        if data is None:
+            begun = stored_run.unfinished(kept)
+            remedy = f"what was cut short there: {', '.join(begun[:SHOWN])}" if begun else remedy
+    if data is None:
+        raise UsageError(f"there is no run {folder.run_id} in {kept.address}", remedy=remedy)
+    found = session.read(data, trust, folder.run_id, number)
     subjects = [one["subject"].removeprefix("Manifest/") for one in found.predicate["manifests"]]
     if names and set(names) != set(subjects):
         raise UsageError(f"the run {folder.run_id} is about {', '.join(subjects)}", remedy="leave the names out")
     return subjects, str(found.predicate["source"]["commit"])
+
+
+def _refuse_other_commit(arguments: argparse.Namespace, repository: Repository, merged: Merged, source: str) -> None:
+    if arguments.rev is not None:
+        raise UsageError(
+            f"the run {arguments.resume} is of the commit {source[:12]}, not of {merged.commit[:12]}",
+            remedy="leave --rev out, or start a new run of that commit",
+        )
+    if repository.find(source) is None:
+        raise UsageError(
+            f"the run {arguments.resume} is of the commit {source[:12]}, which is not in this repository",
+            remedy=f"fetch the default branch with its history (`git fetch --unshallow`), or see whether {source[:12]} "
+            "is of another repository",
+        )
 
 
 def _changed(world: World, repository: Repository, merged: Merged) -> list[Document]:
@@ -482,41 +527,41 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
     from runner.clock import anchor
     from runner.dispatch import Dispatcher
     from runner.drivers.local import LocalDriver
+    from runner.stored_run import TakenOver
 
     folder = prepared.folder
     world.stderr.write(f"run {folder.run_id}\n")
     _tell_plan(world, prepared.planned, rehearsal=arguments.rehearse, broken=prepared.facts.break_glass is not None)
     slots = _slots(arguments, prepared)
-    driver = LocalDriver(folder.path, world.environ, anchor(world.now()), slots=slots, pools=prepared.pools)
-    total = sum(one.size or 1 for one in prepared.planned)
-    ended, told_at = 0, time.monotonic()
-    watched = wanted(world.stderr, world.environ, quiet=False)
-    with (
-        Progress(world.stderr, enabled=watched) as progress,
-        _cancelling(driver) as interrupted,
-    ):
-
-        def count(_execution: object, _ending: object) -> None:
-            nonlocal ended, told_at
-            ended += 1
-            progress.step(f"{ended} of {total} executions have ended")
-            now = time.monotonic()
-            if not watched and now >= told_at + LINE_SECONDS:
-                told_at = now
-                world.stderr.write(f"  {ended} of {total} executions have ended\n")
-
+    going = [one for one in prepared.planned if one.denied is None or prepared.facts.break_glass is not None]
+    executions = [execution for one in going for execution in one.executions(folder.run_id)]
+    onlooker = audience(world.stderr, world.environ, executions, slots)
+    driver = LocalDriver(
+        folder.path,
+        world.environ,
+        anchor(world.now()),
+        slots=slots,
+        pools=prepared.pools,
+        watch=onlooker.watch,
+    )
+    with onlooker, _cancelling(driver) as interrupted:
         dispatcher = Dispatcher(
             folder=folder,
             signer=prepared.signer,
             trust=prepared.trust,
             now=world.now,
             keep=lambda inputs: keep(prepared.kept, inputs),
-            ended=count,
-            waiting=lambda: progress.step("another `maestro run` works on this run: waiting for it"),
+            had=onlooker.had,
+            ended=onlooker.ended,
+            waiting=lambda: onlooker.say("  another `maestro run` works on this run: waiting for it"),
+            stored=_stored(world, prepared),
+            told=lambda words: onlooker.say(f"  {visible(words)}"),
         )
         try:
             summary = dispatcher.dispatch(prepared.facts, prepared.planned, driver)
         except ToolFailure as error:
+            if isinstance(error, TakenOver) or (dispatcher.stored is not None and not folder.exists):
+                raise  # the run is somebody else's, or it has not begun
             raise _with_resume(error, folder.run_id) from error
     for subject, why in driver.not_kept_ready.items():
         world.stderr.write(f"  {visible(subject)} was not kept ready, it was started anew each time: {visible(why)}\n")
@@ -524,6 +569,15 @@ def _dispatch(arguments: argparse.Namespace, world: World, prepared: _Prepared) 
     _enter(world, prepared)
     _write_measures(arguments, world, summary, prepared, slots)
     return 130 if interrupted else _exit_code(summary, prepared)
+
+
+def _stored(world: World, prepared: _Prepared) -> StoredRun | None:
+    """The run's steps, where the ledger is elsewhere than where it works."""
+    if prepared.ledger.address.kind == "folder":
+        return None
+    from runner.stored_run import StoredRun
+
+    return StoredRun(prepared.kept, prepared.folder, prepared.signer, prepared.trust, world.now)
 
 
 def _write_measures(

@@ -18,6 +18,8 @@ from typing import Any
 
 from maestro.errors import MaestroError
 from maestro.evidence.trust import Trust, trust_of
+from maestro.ledger import address
+from maestro.ledger.opening import open_store
 from policy.placement import Placement
 from runner.clock import anchor
 from runner.dispatch import Dispatcher
@@ -27,6 +29,7 @@ from runner.execution import Task
 from runner.ledger_check import check_run
 from runner.run_folder import RunFolder, run_folder
 from runner.session import Facts, Planned
+from runner.stored_run import StoredRun
 
 RUN = "drill"
 Dispatch = subprocess.Popen[bytes]
@@ -79,6 +82,7 @@ class DrillFolder:
         rate: int = 0,
         env: dict[str, str] | None = None,
         quiet: bool = False,
+        store: str | None = None,
     ) -> Dispatch:
         """Dispatch, or resume, in another process.
 
@@ -90,11 +94,12 @@ class DrillFolder:
             spawner_only: neither sign nor read logs: what the starting itself costs.
             rate: executions published a second; all at once when 0.
             env: variables of each.
+            store: the address of a ledger elsewhere, which the run's steps are kept in (a folder counts as elsewhere).
             quiet: say nothing about what stood in the way: it is killed on purpose.
         """
         self._key()
         settings = {"count": count, "slots": slots, "command": list(command), "class": class_, "alone": spawner_only}
-        settings |= {"rate": rate, "env": env or {}}
+        settings |= {"rate": rate, "env": env or {}, "store": store}
         argv = [sys.executable, "-m", "runner.drivers.drill_process", str(self.path), json.dumps(settings)]
         root = str(Path(__file__).resolve().parents[2])
         return subprocess.Popen(
@@ -186,7 +191,15 @@ def main() -> None:
             pass
         return
     signer = find(str(folder.path / "key.pem"), {}, folder.path)
-    dispatcher = Dispatcher(folder.run, signer, folder.trust(), lambda: dt.datetime.now(dt.UTC))
+
+    def clock() -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
+
+    stored = None
+    if settings["store"] is not None:
+        store = open_store(address.parse(settings["store"]), folder.path, os.environ)
+        stored = StoredRun(store, folder.run, signer, folder.trust(), clock)
+    dispatcher = Dispatcher(folder.run, signer, folder.trust(), clock, stored=stored)
     try:
         summary = dispatcher.dispatch(facts, [planned], driver)
     except MaestroError as error:

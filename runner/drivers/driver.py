@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Protocol
 
 from policy.placement import Placement
-from runner.execution import Ending, Execution, Log
+from runner.execution import Claimed, Ending, Execution, Log
+
+Claim = Callable[[Sequence[Execution]], None]
+NOTHING_LOST: Mapping[str, Sequence[Claimed]] = {}
 
 
 class Driver(Protocol):
@@ -28,7 +31,13 @@ class Driver(Protocol):
         """
 
     def execute(
-        self, executions: Sequence[Execution], *, session: int, start_nothing_of: Set[str] = frozenset()
+        self,
+        executions: Sequence[Execution],
+        *,
+        session: int,
+        start_nothing_of: Set[str] = frozenset(),
+        claim: Claim | None = None,
+        lost: Mapping[str, Sequence[Claimed]] = NOTHING_LOST,
     ) -> Iterator[Ending]:
         """Run each execution at most once, and yield each one's ending exactly once, in any order.
 
@@ -42,6 +51,9 @@ class Driver(Protocol):
             session: the number of the dispatch that starts them; comes back in each attempt.
             start_nothing_of: ids of executions that may not start (any more): what became of those that had started
                 before is told all the same, of the others nothing.
+            claim: called with executions, many at once but not much before their turn, before any of them may start;
+                what it raises comes out of here, and they do not start. None: nobody else could start them.
+            lost: by execution, who claimed it elsewhere and left nothing: an attempt each, of unknown outcome.
 
         Raises:
             ToolFailure: the engine broke down; what is missing can be had by calling again.

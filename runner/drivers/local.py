@@ -6,6 +6,7 @@ which still run under a slot that survived its dispatcher, which were cut off, w
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -24,15 +26,18 @@ from typing import IO, Any
 from maestro.errors import ToolFailure, UsageError
 from maestro.ledger import durable as store
 from policy.placement import Placement
-from runner.clock import Anchor
+from runner.clock import Anchor, anchor
+from runner.drivers.driver import NOTHING_LOST, Claim
 from runner.drivers.local_journal import JournalFile, Journals
+from runner.drivers.local_leases import Leases
 from runner.drivers.local_limits import Limit, limits, tightest
 from runner.drivers.local_slots import supervisor
-from runner.drivers.local_slots.journal import Journal
+from runner.drivers.local_slots.journal import Journal, write_all
 from runner.drivers.local_slots.marks import identity, is_mark, name_in, name_of
 from runner.drivers.local_slots.proc import boot_id
+from runner.drivers.local_slots.slots import LEASE_SIZE
 from runner.drivers.local_strays import Lost, wait_for
-from runner.execution import Attempt, Ending, Execution, Log, Task
+from runner.execution import Attempt, Claimed, Ending, Execution, Log, Task
 from runner.lifecycle import Event, Life
 
 _SMALL = 64 << 10
@@ -41,6 +46,8 @@ LOG_LIMIT = 64 << 20
 GRACE_SECONDS = 5.0
 DRAIN_SECONDS = 10.0
 """After SIGTERM, for what runs to end before it is handed over."""
+WATCH_SECONDS = 0.2
+"""Where somebody watches, journals are read so often, also while nothing ends."""
 RETRY_SECONDS = 1.0
 """Before the second attempt; doubles from there, at most a minute."""
 WARM_FROM = 2
@@ -68,6 +75,7 @@ class LocalDriver:
         retry_seconds: float = RETRY_SECONDS,
         warm_from: int = WARM_FROM,
         limits: Callable[[], Iterator[Limit]] = limits,
+        watch: Callable[[str, Event, float | None], None] | None = None,
     ) -> None:
         self._folder = folder
         self._environ = environ
@@ -80,11 +88,14 @@ class LocalDriver:
         self._grace_seconds = grace_seconds
         self._retry_seconds = retry_seconds
         self._warm_from = warm_from
-        self._journals = Journals(folder / "journals")
+        self._journals = Journals(folder / "journals", watch=watch)
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._cancelled = False
         self._hand_over_at: float | None = None
         self._logs: dict[str, list[Log]] = {}
+        self._look_at = 0.0
+        self._claim: Claim | None = None
+        self._leases: Leases | None = None
 
     def provision(self, placement: Placement | None, executions: Sequence[Execution]) -> None:
         """Commands, and every secret present: see ``Driver.provision``."""
@@ -129,7 +140,13 @@ class LocalDriver:
         return self._environ[variable]
 
     def execute(
-        self, executions: Sequence[Execution], *, session: int, start_nothing_of: Set[str] = frozenset()
+        self,
+        executions: Sequence[Execution],
+        *,
+        session: int,
+        start_nothing_of: Set[str] = frozenset(),
+        claim: Claim | None = None,
+        lost: Mapping[str, Sequence[Claimed]] = NOTHING_LOST,
     ) -> Iterator[Ending]:
         """See ``Driver.execute``."""
         try:
@@ -138,7 +155,7 @@ class LocalDriver:
         except OSError as error:
             raise store.failure(error, self._folder) from error
         try:
-            yield from self._execute(executions, session, start_nothing_of)
+            yield from self._execute(executions, session, start_nothing_of, claim, lost)
         except OSError as error:  # no process, no scratch folder, no room for a journal
             raise ToolFailure(
                 f"the local driver cannot go on: {error.strerror or error}",
@@ -146,9 +163,17 @@ class LocalDriver:
                 remedy="nothing is lost: put that right, and resume the run with --resume",
             ) from error
 
-    def _execute(self, executions: Sequence[Execution], session: int, start_nothing_of: Set[str]) -> Iterator[Ending]:
+    def _execute(
+        self,
+        executions: Sequence[Execution],
+        session: int,
+        start_nothing_of: Set[str],
+        claim: Claim | None,
+        lost: Mapping[str, Sequence[Claimed]],
+    ) -> Iterator[Ending]:
         waiting = {execution.id: execution for execution in executions}
         list(self._journals.read())
+        self._write_down_lost(waiting, lost)
         yield from self._known(waiting)
         yield from self._left_over(waiting, session)
         for execution_id in start_nothing_of & set(waiting):
@@ -157,6 +182,7 @@ class LocalDriver:
             if before:
                 yield self._told(execution, before)
         if waiting and not self._cancelled and self._hand_over_at is None:
+            self._claim = claim
             yield from self._run(waiting, session)
 
     def cancel(self) -> None:
@@ -219,6 +245,24 @@ class LocalDriver:
         return number if number == 1 and slot is not None and not slot.same_boot else None
 
     def _settle(self, cut_off: list[tuple[Execution, int]], session: int) -> None:
+        wait_for(self._lost(cut_off))
+        why = "it was started, and what watched over it was killed before it ended"
+        self._write_unknown(cut_off, session, self._published.wall, why)
+
+    def _write_down_lost(self, waiting: Mapping[str, Execution], lost: Mapping[str, Sequence[Claimed]]) -> None:
+        """What others claimed, as if it had been cut off here, once."""
+        by_claim: dict[Claimed, list[tuple[Execution, int]]] = {}
+        for execution_id in lost.keys() & waiting.keys():
+            for number, claimed in enumerate(lost[execution_id], 1):
+                if (execution_id, number) not in self._journals.seen:
+                    by_claim.setdefault(claimed, []).append((waiting[execution_id], number))
+        for claimed, those in sorted(by_claim.items(), key=lambda item: item[0].session):
+            why = f"session {claimed.session} claimed it on another machine, and nothing says what became of it"
+            wall = anchor(dt.datetime.fromisoformat(claimed.at)).wall
+            self._write_unknown(those, claimed.session, wall, why)
+
+    def _write_unknown(self, cut_off: list[tuple[Execution, int]], session: int, wall: int, why: str) -> None:
+        """An attempt of unknown outcome for each of these, published at ``wall``."""
         journal = Journal(f"{self._new_journal(session)}.settled.jsonl")
         journal.add(
             {
@@ -227,11 +271,10 @@ class LocalDriver:
                 "pid": 0,
                 "birth": None,
                 "boot": boot_id(),
-                "anchor_wall": self._published.wall,
+                "anchor_wall": wall,
                 "anchor_mono": self._published.monotonic,
             }
         )
-        wait_for(self._lost(cut_off))
         for execution, number in cut_off:
             with suppress(FileExistsError):
                 os.close(os.open(self._log_path(execution.id, number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -244,7 +287,7 @@ class LocalDriver:
                     "id": execution.id,
                     "attempt": number,
                     "outcome": "unknown",
-                    "reason": "it was started, and what watched over it was killed before it ended",
+                    "reason": why,
                     "final": not again,
                 }
             )
@@ -276,10 +319,15 @@ class LocalDriver:
     # Running
 
     def _run(self, waiting: dict[str, Execution], session: int) -> Iterator[Ending]:
-        with tempfile.TemporaryFile() as complaints:
-            self._start(list(waiting.values()), session, complaints)
+        with (
+            tempfile.TemporaryFile() as complaints,
+            tempfile.NamedTemporaryFile() as leased,
+            ThreadPoolExecutor(1, thread_name_prefix="claims") as thread,
+        ):
+            more = self._claims(list(waiting.values()), leased, thread)
+            self._start(list(waiting.values()), session, complaints, None if more is None else leased.name)
             try:
-                while self._wake():
+                while self._wake(more):
                     yield from self._fresh(waiting)
                 yield from self._fresh(waiting)
             finally:
@@ -297,16 +345,59 @@ class LocalDriver:
                         remedy="put that right and resume the run",
                     )
 
+    def _claims(
+        self, executions: list[Execution], leased: IO[bytes], thread: ThreadPoolExecutor
+    ) -> Callable[[], None] | None:
+        """Claim what fills the slots; what claims more when that is due, None where nothing is left to claim.
+
+        That is asked in a ``thread``: meanwhile endings are read, and their receipts signed.
+        """
+        claim = self._claim
+        if claim is None:
+            return None
+        leases = Leases(executions, self._slots, self._pools, time.monotonic())
+        places = {execution.id: place for place, execution in enumerate(executions)}
+
+        def claimed(those: Sequence[Execution]) -> None:
+            leases.claimed(time.monotonic())
+            write_all(leased.fileno(), b"".join(places[one.id].to_bytes(LEASE_SIZE, "little") for one in those))
+
+        those = leases.next(time.monotonic())
+        claim(those)
+        claimed(those)
+        if leases.all_claimed:
+            return None
+        self._leases = leases
+        asked: tuple[list[Execution], Future[None]] | None = None
+
+        def more() -> None:
+            nonlocal asked
+            if asked is not None:
+                if not asked[1].done():
+                    return
+                asked[1].result()
+                claimed(asked[0])
+                asked = None
+            if not self._cancelled and self._hand_over_at is None and not leases.all_claimed:
+                those = leases.next(time.monotonic())
+                asked = (those, thread.submit(claim, those)) if those else None
+
+        return more
+
     def _fresh(self, waiting: dict[str, Execution]) -> Iterator[Ending]:
         for execution_id, _ in self._journals.read():
+            if self._leases is not None:
+                self._leases.ended(execution_id, time.monotonic())
             execution = waiting.get(execution_id)
             ending = self._ending(execution) if execution else None
             if ending is not None:
                 del waiting[execution_id]
                 yield ending
 
-    def _start(self, executions: list[Execution], session: int, complaints: IO[bytes]) -> None:
-        work = self._work(executions, session)
+    def _start(
+        self, executions: list[Execution], session: int, complaints: IO[bytes], leases: str | None = None
+    ) -> None:
+        work = {**self._work(executions, session), "leases": leases}
         argv = [
             sys.executable,
             "-I",
@@ -388,8 +479,8 @@ class LocalDriver:
             "warm_from": self._warm_from,
         }
 
-    def _wake(self) -> bool:
-        """Wait until something ended; False when no slot is left."""
+    def _wake(self, more: Callable[[], None] | None = None) -> bool:
+        """Wait until something ended, claiming ``more`` when it is due; False when no slot is left."""
         if self._supervisor is None or self._supervisor.stdout is None:
             return False
         pipe = self._supervisor.stdout.fileno()
@@ -399,6 +490,11 @@ class LocalDriver:
                     self._supervisor.stdin.close()
             if self._handed_over():
                 return False
+            if more is not None:
+                more()
+            if self._journals.watch is not None and time.monotonic() >= self._look_at:
+                self._look_at = time.monotonic() + WATCH_SECONDS
+                return True
             if select.select([pipe], [], [], 0.1)[0]:
                 break
         return bool(os.read(pipe, 1 << 16))

@@ -14,6 +14,7 @@ from runner.clock import Anchor
 from runner.drivers.local_slots.marks import mark_of
 from runner.drivers.local_slots.proc import birth_of, boot_id
 from runner.execution import Outcome
+from runner.lifecycle import Event
 
 Record = dict[str, Any]
 _MOST = 1 << 63
@@ -170,6 +171,8 @@ class Journals:
     seen: dict[tuple[str, int], Seen] = field(default_factory=dict)
     horizon: dict[str, JournalFile] = field(default_factory=dict)
     not_kept_ready: dict[str, str] = field(default_factory=dict)
+    watch: Callable[[str, Event, float | None], None] | None = None
+    """Told of everything that is read, with the seconds from publish to start of a start."""
 
     def read(self) -> Iterator[tuple[str, int]]:
         """Read on; the (execution id, attempt) of every ending that is new."""
@@ -183,6 +186,8 @@ class Journals:
             self.horizon.update(dict.fromkeys(record["ids"], file))
         if record["kind"] == "warm" and record["refused"] is not None:
             self.not_kept_ready[record["task"]] = record["refused"]
+        if self.watch is not None:
+            self._tell(self.watch, record)
         if record["kind"] not in ("start", "end"):
             return
         key = (record["id"], record["attempt"])
@@ -192,6 +197,16 @@ class Journals:
         elif seen.end is None:
             seen.end = record
             yield key
+
+    def _tell(self, watch: Callable[[str, Event, float | None], None], record: Record) -> None:
+        if record["kind"] == "horizon":
+            for execution_id in record["ids"]:
+                watch(execution_id, Event("claim"), None)
+        elif record["kind"] == "start":
+            seconds = (record["started"] - record["published"]) / 1e9
+            watch(record["id"], Event("start", record["attempt"]), seconds)
+        elif record["kind"] == "end":
+            watch(record["id"], Event("end", record["attempt"], record["outcome"]), None)
 
     @property
     def any_slot_alive(self) -> bool:

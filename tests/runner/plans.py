@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from maestro.evidence.signer import Signer
@@ -12,8 +12,9 @@ from maestro.evidence.trust import trust_of
 from policy.placement import Placement
 from runner.clock import anchor
 from runner.dispatch import Dispatcher
+from runner.drivers.driver import NOTHING_LOST, Claim
 from runner.drivers.local import LocalDriver
-from runner.execution import Ending, Execution, Log, Task
+from runner.execution import Claimed, Ending, Execution, Log, Task
 from runner.run_folder import RunFolder, run_folder
 from runner.session import BreakGlass, Facts, Planned
 from tests.maestro.evidence import keys
@@ -91,7 +92,13 @@ class NoDriver:
         raise AssertionError("nothing may be provisioned")
 
     def execute(
-        self, executions: Sequence[Execution], *, session: int, start_nothing_of: Set[str] = frozenset()
+        self,
+        executions: Sequence[Execution],
+        *,
+        session: int,
+        start_nothing_of: Set[str] = frozenset(),
+        claim: Claim | None = None,
+        lost: Mapping[str, Sequence[Claimed]] = NOTHING_LOST,
     ) -> Iterator[Ending]:
         raise AssertionError("nothing may be executed")
 

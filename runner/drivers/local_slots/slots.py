@@ -35,6 +35,9 @@ HORIZON_SECONDS = 1.0
 TICK = 0.1
 BATCH = 32
 """Commands started before the ended ones are looked at again."""
+LEASE_TICK = 0.02
+LEASE_SIZE = 4
+"""Bytes: the place of a job that may start now, in a file that the dispatcher only adds to."""
 LOGS_A_TICK = 256
 """Logs looked at each tick beside those that grew when last looked at."""
 ENDING = 512
@@ -144,6 +147,10 @@ class Slots:
         self.others_added = workers == 1
         self.warm: dict[int, Warm] = {}
         self.warm_pids: set[int] = set()
+        self.leases = None if work["leases"] is None else os.open(work["leases"], os.O_RDONLY | os.O_CLOEXEC)
+        self.leases_heard = 0
+        self.leased: set[int] = set()
+        self.unleased: dict[int, Job] = {}
         self.marks = Marks(identity(self.logs))
         self.wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -170,13 +177,14 @@ class Slots:
             }
         )
         jobs = self._jobs(self.number)
-        self._warm_up(jobs)
-        for job in jobs:
-            self._wait_for_turn(job, job.published)
+        self._warm_up([job for _, job in jobs])
+        for place, job in jobs:
+            self._wait_for_lease(place, job)
         self._sleep(0.0)  # the dispatcher may have ended by now, or want nothing started any more
         while True:
             self._reap()
             self._tick()
+            self._hear_leases()
             busy = not self._stopping() and self._start_or_stop()
             if not self.by_pid and not self.sweeping and not busy and (self._stopping() or self._all_done()):
                 break
@@ -195,10 +203,10 @@ class Slots:
         self.letting_go = True
         return False
 
-    def _jobs(self, share: int) -> list[Job]:
+    def _jobs(self, share: int) -> list[tuple[int, Job]]:
         workers = self.work["workers"]
         return [
-            Job(execution, self.work["tasks"][task], index, attempt, published)
+            (place, Job(execution, self.work["tasks"][task], index, attempt, published))
             for place, (execution, task, index, attempt, published) in enumerate(self.work["jobs"])
             if place % workers == share
         ]
@@ -210,7 +218,7 @@ class Slots:
         return self.cancelled or self.letting_go
 
     def _all_done(self) -> bool:
-        return not self.later and not self.scheduler.waiting and self.others_added
+        return not self.later and not self.scheduler.waiting and not self.unleased and self.others_added
 
     def _sleep(self, seconds: float) -> None:
         """Until a signal, the dispatcher's end, or so long."""
@@ -218,6 +226,8 @@ class Slots:
             seconds = 0.001
         elif seconds and self.later:
             seconds = min(seconds, max(0.0, (self.later[0][0] - time.monotonic_ns()) / 1e9))
+        if self.unleased:
+            seconds = min(seconds, LEASE_TICK)
         watched = [self.wake] if self.letting_go else [self.wake, 0]
         ready = select.select(watched, [], [], seconds)[0]
         if self.wake in ready:
@@ -228,6 +238,26 @@ class Slots:
             self.letting_go = True
 
     # What waits
+
+    def _wait_for_lease(self, place: int, job: Job) -> None:
+        """It may not start before the dispatcher says that it is claimed, where the dispatcher says so at all."""
+        if self.leases is None or place in self.leased:
+            self._wait_for_turn(job, job.published)
+        else:
+            self.unleased[place] = job
+
+    def _hear_leases(self) -> None:
+        if self.leases is None:
+            return
+        while len(data := os.pread(self.leases, LEASE_SIZE << 10, self.leases_heard)) >= LEASE_SIZE:
+            whole = len(data) // LEASE_SIZE * LEASE_SIZE
+            self.leases_heard += whole
+            for at in range(0, whole, LEASE_SIZE):
+                place = int.from_bytes(data[at : at + LEASE_SIZE], "little")
+                self.leased.add(place)
+                job = self.unleased.pop(place, None)
+                if job is not None:
+                    self._wait_for_turn(job, job.published)
 
     def _wait_for_turn(self, job: Job, at: int) -> None:
         if job.task["pool"] in self.closed:
@@ -259,9 +289,9 @@ class Slots:
         self.others_added = True
         for share in range(self.work["workers"]):
             if share != self.number:
-                for job in self._jobs(share):
+                for place, job in self._jobs(share):
                     if not os.path.lexists(self._log(job)):
-                        self._wait_for_turn(job, job.published)
+                        self._wait_for_lease(place, job)
         return True
 
     def _cover(self, job: Job) -> None:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from maestro.errors import ToolFailure
+from maestro.evidence.trust import trust_of
 from maestro.ledger.store import Store
+from runner.execution import Task, executions_of
+from runner.run_folder import run_folder
+from runner.stored_run import StoredRun, TakenOver
+from tests.maestro.evidence import keys
+from tests.runner.plans import NOW, RUN
 
 BAD_NAMES = ("", "/a", "a/", "a//b", ".", "..", "a/../b", ".hidden", "a/.b", "a\\b", "a b", "a\n", "é", "x" * 300)
 
@@ -177,6 +184,32 @@ class StoreContract:
         found = opened().read("count")
         assert found is not None
         assert int(found.data) == turns * self.writers
+
+    def test_of_the_sessions_of_a_run_only_the_last_one_goes_on(
+        self, opened: Callable[[], Store], tmp_path: Path
+    ) -> None:
+        trust, executions = trust_of([keys.row()]), executions_of(RUN, Task("Manifest/a", ("true",)), 300)
+        stored = []
+        for number, name in enumerate(("first", "second"), 1):
+            folder = run_folder(tmp_path / name, RUN)
+            folder.create()
+            one = StoredRun(opened(), folder, keys.signer(), trust, lambda: NOW)
+            stored.append(one)
+            one.pull()
+            assert sorted(one.lost()) == sorted(each.id for each in executions[:200] if number == 2)
+            folder.add_numbered("sessions", number, f"session {number}".encode())
+            assert one.begin(number)
+            if number == 1:
+                one.claim(executions[:200])
+                (folder.path / "logs" / "x.1.log").write_bytes(b"said")
+                one.keep("logs/x.1.log")
+                one.flush()
+            else:
+                assert (folder.path / "logs" / "x.1.log").read_bytes() == b"said"
+        with pytest.raises(TakenOver, match="session 2"):
+            stored[0].claim(executions[200:])
+        stored[1].claim(executions[200:])
+        assert len(list(opened().names(f"runs/{RUN}/steps/"))) == 5
 
     def test_it_says_where_it_is(self, store: Store) -> None:
         assert store.address

@@ -16,7 +16,7 @@ from maestro.ledger.address import parse
 from maestro.ledger.git_reference import REFERENCE
 from maestro.ledger.opening import open_store
 from tests.gates.governed import maestro
-from tests.runner.governed_runs import Runs
+from tests.runner.governed_runs import Runs, manifest
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -82,22 +82,34 @@ def test_what_was_changed_elsewhere_is_seen(address: str, tmp_path: Path) -> Non
     assert "the archive of a run cannot be read" in said.err
 
 
-def test_a_store_that_cannot_be_reached_leaves_a_run_to_resume(tmp_path: Path) -> None:
-    bare = tmp_path / "ledger.git"
-    runs = Runs(tmp_path, config=f"ledger: {{store: 'git+file://{bare}'}}\n")
+def test_where_the_store_cannot_be_reached_nothing_starts(tmp_path: Path) -> None:
+    runs = Runs(tmp_path, config=f"ledger: {{store: 'git+file://{tmp_path}/ledger.git'}}\n")
     said = runs.run("a")
+    assert said.code == 1
+    assert "the ledger's git repository cannot be used" in said.err
+    assert "whoever runs this must be allowed to fetch and push" in said.err
+    assert "--resume" not in said.err, "there is nothing to resume"
+    assert (runs.ran, runs.run_ids()) == ([], [])
+
+
+def test_a_store_that_goes_away_leaves_a_run_to_resume(git: str, tmp_path: Path) -> None:
+    bare, away = tmp_path / "ledger.git", tmp_path / "away"
+    gone = manifest("gone", f"mv {bare} {away}; echo gone >> {tmp_path}/marks")
+    runs = Runs(tmp_path, config=f"ledger: {{store: '{git}'}}\n", files={"manifests/gone.yaml": gone})
+    said = runs.run("gone")
     assert said.code == 1
     assert "cannot be used" in said.err
     (run_id,) = runs.run_ids()
     assert f"maestro run --resume {run_id}" in said.err
-    subprocess.run(["git", "init", "--quiet", "--bare", bare], check=True)
+    away.rename(bare)
     assert runs.run("--resume", run_id).code == 0
-    assert runs.ran == ["a"]
+    assert runs.ran == ["gone"]
     assert runs.receipts("verify").code == 0
     names = subprocess.run(
         ["git", "-C", bare, "ls-tree", "-r", "--name-only", REFERENCE], capture_output=True, text=True
     )
-    assert names.stdout.split() == ["log/head", f"runs/{run_id}/archives/1.tar.gz"]
+    steps = [f"runs/{run_id}/steps/{number}.tar.gz" for number in (1, 2, 3)]
+    assert names.stdout.split() == ["log/head", f"runs/{run_id}/archives/1.tar.gz", *steps]
 
 
 def test_receipts_are_found_elsewhere_without_copying_all_of_it(address: str, tmp_path: Path) -> None:

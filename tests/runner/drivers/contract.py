@@ -6,15 +6,15 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from maestro.errors import UsageError
+from maestro.errors import ToolFailure, UsageError
 from policy.placement import Placement
 from runner.drivers.driver import Driver
-from runner.execution import Ending, Execution, Task, executions_of
+from runner.execution import Claimed, Ending, Execution, Task, executions_of
 
 RUN = f"run-{os.getpid()}"
 """Of this process alone: what runs beside it with the same executions would be taken for its own."""
@@ -182,6 +182,53 @@ class DriverContract:
         endings = list(driver.execute(executions, session=2, start_nothing_of=held))
         assert {ending.execution_id for ending in endings} == {execution.id for execution in executions[:2]}
         assert (self.marks / "n").read_text() == "x\n" * 2
+
+    def test_nothing_starts_before_it_is_claimed(self) -> None:
+        executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", f"echo x >> {self.marks}/n")), 30))
+        claimed: list[Execution] = []
+
+        def claim(those: Sequence[Execution]) -> None:
+            time.sleep(0.05)  # what would start without it has the time to
+            assert len(self.marked()) <= len(claimed)
+            claimed.extend(those)
+
+        driver = self.driver(self.folder, self.environ)
+        driver.provision(None, executions)
+        endings = list(driver.execute(executions, session=1, claim=claim))
+        assert len(endings) == len(self.marked()) == 30
+        assert sorted(one.id for one in claimed) == sorted(one.id for one in executions), "each once"
+
+    def test_what_cannot_be_claimed_does_not_start(self) -> None:
+        executions = list(executions_of(RUN, Task("Manifest/a", ("sh", "-c", f"echo x >> {self.marks}/n")), 60))
+        claimed: list[Execution] = []
+
+        def claim(those: Sequence[Execution]) -> None:
+            if claimed:
+                raise ToolFailure("somebody else has the run")
+            claimed.extend(those)
+
+        driver = self.driver(self.folder, self.environ)
+        driver.provision(None, executions)
+        with pytest.raises(ToolFailure, match="somebody else"):
+            list(driver.execute(executions, session=1, claim=claim))
+        assert len(self.marked()) <= len(claimed) < 60
+
+    def test_what_was_lost_elsewhere_is_unknown_and_runs_again_where_it_is_idempotent(self) -> None:
+        script = ("sh", "-c", f"echo x >> {self.marks}/n")
+        (once,) = executions_of(RUN, Task("Manifest/a", script), None)
+        (again,) = executions_of(RUN, Task("Manifest/b", script, idempotent=True, attempts=3), None)
+        lost = dict.fromkeys((once.id, again.id), (Claimed(1, "2026-11-23T11:00:00+00:00"),))
+        for _ in range(2):
+            driver = self.driver(self.folder, self.environ)
+            endings = {one.execution_id: one for one in driver.execute([once, again], session=2, lost=lost)}
+            assert [(one.outcome, one.session) for one in endings[once.id].attempts] == [("unknown", 1)]
+            assert [(one.outcome, one.session) for one in endings[again.id].attempts] == [
+                ("unknown", 1),
+                ("succeeded", 2),
+            ]
+            assert endings[once.id].last.published == "2026-11-23T11:00:00.000000+00:00"
+            assert "session 1 claimed it on another machine" in (endings[once.id].last.reason or "")
+        assert len(self.marked()) == 1
 
     def test_draining_starts_nothing_more_and_lets_what_runs_end(self) -> None:
         script = f"echo x >> {self.marks}/n; sleep 0.5"

@@ -21,11 +21,12 @@ import pytest
 
 from runner.clock import anchor
 from runner.drivers.drill_process import records
+from runner.drivers.driver import NOTHING_LOST, Claim
 from runner.drivers.local import LocalDriver
 from runner.drivers.local_slots.marks import identity, mark_of, name_in, name_of
 from runner.drivers.local_slots.proc import birth_of, parent_of
 from runner.drivers.local_slots.slots import WARM_MOST
-from runner.execution import Ending, Execution, Task, executions_of
+from runner.execution import Claimed, Ending, Execution, Task, executions_of
 from runner.run_folder import RunFolder
 from tests.runner.drivers.contract import RUN, DriverContract
 
@@ -60,7 +61,13 @@ class _Becoming:
         self.collect_logs = driver.collect_logs
 
     def execute(
-        self, executions: Sequence[Execution], *, session: int, start_nothing_of: Set[str] = frozenset()
+        self,
+        executions: Sequence[Execution],
+        *,
+        session: int,
+        start_nothing_of: Set[str] = frozenset(),
+        claim: Claim | None = None,
+        lost: Mapping[str, Sequence[Claimed]] = NOTHING_LOST,
     ) -> Iterator[Ending]:
         tasks: dict[int, Task] = {}
         for execution in executions:
@@ -69,7 +76,9 @@ class _Becoming:
                 command = (sys.executable, "-I", "-S", str(self._program), *task.command)
                 tasks.setdefault(id(task), replace(task, command=command, class_="warm"))
         changed = [replace(one, task=tasks.get(id(one.task), one.task)) for one in executions]
-        yield from self._driver.execute(changed, session=session, start_nothing_of=start_nothing_of)
+        yield from self._driver.execute(
+            changed, session=session, start_nothing_of=start_nothing_of, claim=claim, lost=lost
+        )
 
 
 class TestWarmContract(DriverContract):
