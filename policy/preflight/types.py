@@ -225,7 +225,7 @@ def at_key(of: Type, key: Scalar) -> Type | None:
     if members is None:
         return ANY
     found = [inner for member in members if (inner := _at_key(member, key)) is not None]
-    return union(found) if found else None
+    return union(found) if any(alternatives(inner) != [] for inner in found) else None
 
 
 def _at_key(of: Type, key: Scalar) -> Type | None:

@@ -112,6 +112,10 @@ FOUND: dict[str, tuple[str, Any]] = {
         "f(y, w) if { {y, w} == {set(), w} }\nx if { input.none; f(input.a, input.b) }",
         {},
     ),
+    "a reference into what a comprehension made of an argument": (
+        "f(y) if { w := {k: y | some k in input}; w.a != w }\nx if { input.none; f(input.a) }",
+        {},
+    ),
     "one element of a set for a builtin of others": ('x if { input.none; sum({"a", input[1]}) }', {}),
     "an argument beside what has a type": (
         'f(y, w) if { y in ["", w]; y + 1 == 2 }\nx if { input.none; f(input.a, 1) }',
