@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gates.assemble import settings_at
 from gates.document_index import DocumentIndex
 from gates.scene import Settings
+from maestro.default_branch import default_branch_rev
 from maestro.documents.document import Document
 from maestro.errors import SelectionError, UsageError
 from maestro.patterns import compile_patterns
@@ -41,7 +42,7 @@ def open_merged(repository: Repository, rev: str | None, now: dt.datetime, envir
         UsageError: there is no default branch, no such revision, or no maestro.yaml at the tip.
         Refused: ``rev`` is not merged.
     """
-    branch = repository.default_branch_rev(None)
+    branch = default_branch_rev(repository, environ)
     if branch is None:
         raise UsageError(
             "cannot tell which branch counts as merged", remedy="commit, or `git remote set-head origin --auto`"

@@ -219,12 +219,15 @@ class Repository:
 
     def default_branch_rev(self, configured: str | None) -> str | None:
         """The branch that changes are merged into: what origin/HEAD points to, else origin/<configured>, else the
-        local <configured>; without ``configured``, main or master, else the only local branch when there is no
-        remote. A revision to resolve, or None."""
+        local <configured>; without ``configured``, main or master where the remote has not both, else the only local
+        branch when there is no remote. A revision to resolve, or None."""
         refs = self._refs()
         pointed = refs.get("refs/remotes/origin/HEAD")
         if pointed and pointed in refs:
             return pointed.removeprefix("refs/remotes/")
+        guessed = [name for name in ("main", "master") if f"refs/remotes/origin/{name}" in refs]
+        if not configured and len(guessed) > 1:
+            return None
         for name in (configured,) if configured else ("main", "master"):
             if f"refs/remotes/origin/{name}" in refs:
                 return f"origin/{name}"

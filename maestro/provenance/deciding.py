@@ -97,7 +97,7 @@ def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | Non
     from maestro.repository import Repository
 
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        revision = arguments.target or _default_branch(repository)
+        revision = arguments.target or _default_branch(repository, world)
         tip = repository.snapshot(revision)
         if TRUST_PATH not in tip.entries or not tip.entries[TRUST_PATH].is_file:
             raise NoTrustPolicy(
@@ -121,8 +121,10 @@ def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | Non
         return _made(data, read, said, repository.root, TRUST_PATH, tip.commit)
 
 
-def _default_branch(repository: Repository) -> str:
-    found = repository.default_branch_rev(None)
+def _default_branch(repository: Repository, world: World) -> str:
+    from maestro.default_branch import default_branch_rev
+
+    found = default_branch_rev(repository, world.environ)
     if found is None:
         raise UsageError("there is no default branch whose trust.yaml could decide", remedy="name it: --target REV")
     return found

@@ -31,12 +31,13 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         ToolFailure: there is no revision to compare its own with.
     """
     from maestro.config import CONFIG_PATH, load_config
+    from maestro.default_branch import default_branch_rev
     from maestro.repository import Repository
     from policy.bundle.door import BundleDoor
     from policy.bundle.reasons import Refused
 
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        branch = repository.default_branch_rev(None)
+        branch = default_branch_rev(repository, world.environ)
         tip = None if branch is None else repository.snapshot(branch)
         if tip is None or CONFIG_PATH not in tip.entries:
             raise UsageError(

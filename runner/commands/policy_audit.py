@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maestro.default_branch import default_branch_rev
 from maestro.errors import UsageError
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust, trust_of
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
     log_checking.refuse_nonsense(arguments)
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        branch = repository.default_branch_rev(None)
+        branch = default_branch_rev(repository, world.environ)
         if branch is None:
             raise UsageError("there is no default branch that could be audited", remedy="commit maestro.yaml")
         tip = repository.snapshot(branch)

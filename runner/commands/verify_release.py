@@ -94,6 +94,7 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
     """
     from maestro.commands.files import read_named
     from maestro.config import CONFIG_PATH, load_config
+    from maestro.default_branch import default_branch_rev
     from maestro.repository import Repository
     from policy.bundle.door import BundleDoor
     from policy.release.document import load_release
@@ -103,7 +104,7 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
     path = world.cwd / arguments.release
     release = load_release(arguments.release, read_named(path, arguments.release, _LARGEST))
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        branch = arguments.target or repository.default_branch_rev(None)
+        branch = arguments.target or default_branch_rev(repository, world.environ)
         tip = None if branch is None else repository.snapshot(branch)
         if tip is None or CONFIG_PATH not in tip.entries:
             raise UsageError(f"there is no {CONFIG_PATH} at the policy revision", remedy="write one and merge it")

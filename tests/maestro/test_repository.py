@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from maestro.default_branch import default_branch_rev
 from maestro.errors import ToolFailure, UsageError
 from maestro.git_command import explain
 from maestro.process import ProcessMissing
@@ -288,6 +289,22 @@ def test_the_default_branch_is_what_the_remote_says(tmp_path: Path, repo: GitRep
         assert repository.default_branch_rev("trunk") == "origin/trunk"
         assert repository.default_branch_rev("main") == "origin/main"
         assert repository.default_branch_rev("absent") is None
+
+
+def test_a_branch_that_somebody_called_main_does_not_decide(tmp_path: Path, repo: GitRepo) -> None:
+    repo.commit({"a": "a"})
+    repo.git("branch", "-m", "master")
+    repo.branch("main")
+    clone = repo.clone(tmp_path / "clone")
+    clone.git("remote", "set-head", "origin", "--delete")
+    event = tmp_path / "event.json"
+    event.write_text('{"repository": {"default_branch": "master"}}')
+    told = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(event)}
+    with Repository.open(clone.path, clone.environ) as repository:
+        assert default_branch_rev(repository, {}) is None
+        assert default_branch_rev(repository, told) == "origin/master"
+        with pytest.raises(UsageError, match="names no readable event"):
+            default_branch_rev(repository, {"GITHUB_ACTIONS": "true"})
 
 
 def test_the_default_branch_without_a_remote(repo: GitRepo) -> None:

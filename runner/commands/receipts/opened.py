@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from maestro.default_branch import default_branch_rev
 from maestro.errors import SelectionError, UsageError
 from maestro.evidence.trust import Trust
 from maestro.ledger.checkpoint import signer_of
@@ -88,7 +89,7 @@ def governed(arguments: argparse.Namespace, world: World) -> Governed:
     from maestro.config import CONFIG_PATH, load_config
 
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        branch = repository.default_branch_rev(None)
+        branch = default_branch_rev(repository, world.environ)
         if branch is None:
             raise UsageError("there is no default branch whose keys could be believed", remedy="commit maestro.yaml")
         tip = repository.snapshot(branch)
