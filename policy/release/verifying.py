@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from maestro.chain.reasons import ChainRefused
 from maestro.chain.verify import Chain, verify_chain
 from maestro.chain.words import as_lines
 from maestro.commands.files import open_named, read_named
@@ -218,9 +219,11 @@ class _Release:
             raise ToolFailure("nothing was said about this image")
         return part
 
-    def _bundle(self, name: str) -> str:
+    def _bundle(self, name: str) -> Part:
         admitted = self._judges.door.admit_file(self._folder / name, self._config, name)
-        return f"{admitted.manifest.contents.name} revision {admitted.manifest.revision}, signed by {admitted.key.id}"
+        contents = admitted.manifest.contents
+        said = f"{contents.name} revision {admitted.manifest.revision}, signed by {admitted.key.id}"
+        return Part("policy bundle", name, None, said, commits=(contents.commit,))
 
     def _chain(self) -> str:
         named = self._release.chain
@@ -229,7 +232,10 @@ class _Release:
         layout = read_named(self._folder / named.layout, named.layout, SIZE_LIMIT)
         links = read_links(self._folder / named.links, named.links)
         chain = verify_chain(layout, links, owners_of(layout, self._config, self._now), self._now)
-        for path in (*(one.path for one in self._release.artifacts), *self._release.policy_bundles):
+        made = (*(one.path for one in self._release.artifacts), *self._release.policy_bundles)
+        if not made:
+            raise ChainRefused("chain/product", "no file of this release could have come out of it")
+        for path in made:
             _require(chain, self._folder, path)
         return "; ".join(as_lines(chain))
 
@@ -299,6 +305,9 @@ class _Release:
             yield _refused(reasons.SEVERAL_COMMITS, "release", self._release.name, said)
             return
         about = [part for part in parts if part.tree is not None]
+        if about and not by_commit:
+            said = f"no part says which commit it was built from, so {about[0].name} may be about anything"
+            yield _refused(reasons.SEVERAL_COMMITS, "release", self._release.name, said)
         for commit in by_commit if about else ():
             tree = self._judges.tree(commit)
             has = f"has {tree[:12]}" if tree is not None else "is not in this repository"
@@ -346,7 +355,8 @@ def owners_of(layout: bytes, config: Config, now: dt.datetime) -> list[str]:
     from maestro.evidence.strict_json import loads
 
     rows = loads(layout, what="the layout").get("signatures")
-    named = {row.get("keyid") for row in rows if isinstance(row, dict)} if isinstance(rows, list) else set()
+    found = [row.get("keyid") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    named = {one for one in found if isinstance(one, str)}
     keys = trust_of(config.release.layout_keys, file="maestro.yaml: release.layout_keys").keys.values()
     valid = [key for key in keys if key.objection(now) is None]
     return [key.pem for key in valid if SSlibKey.from_crypto(key.key).keyid in named]

@@ -69,9 +69,10 @@ def built(
     packs: str = PACKS,
     expires: dt.date = EXPIRES,
     name: str = "policy",
+    commit: str = COMMIT,
 ) -> bytes:
     snapshot = MemoryFiles(FILES if files is None else files)
-    return build(snapshot, config(packs), name=name, revision=revision, commit=COMMIT, expires=expires)[0]
+    return build(snapshot, config(packs), name=name, revision=revision, commit=commit, expires=expires)[0]
 
 
 def signed(data: bytes | None = None, *, signer: EcdsaSigner = SIGNER, now: dt.datetime = NOW) -> bytes:

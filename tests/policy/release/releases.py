@@ -86,7 +86,7 @@ def make(folder: Path) -> Path:
     root = json.dumps(SIGSTORE.trusted_root())
     trust = TRUST.format(digest=hashlib.sha256(root.encode()).hexdigest())
     git.commit({"maestro.yaml": config(), "trust.yaml": trust, "trust/root.json": root})
-    archive, statement = bundles.attested()
+    archive, statement = bundles.attested(bundles.built(commit=git.git("rev-parse", "HEAD")))
     data = b"the artifact"
     made = {"dist/api.tar.gz": data, "dist/policy.tar.gz": archive}
     chains.make(folder, produce=made)

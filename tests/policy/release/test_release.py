@@ -15,6 +15,7 @@ from maestro.evidence.verdict import TreeVerdict, attest
 from tests.maestro.chain import chains
 from tests.maestro.evidence import keys
 from tests.maestro.provenance.refusals import attested
+from tests.policy.bundle import bundles
 from tests.policy.release import auditor, releases
 from tests.policy.release.releases import maestro
 from tests.support.git_repo import GitRepo
@@ -75,6 +76,26 @@ def _of_no_commit_here(repo: Path) -> None:
     (repo / "api.sigstore.json").write_bytes(attested(releases.built(repo, commit="1f" * 20)).data)
 
 
+def _bundle_of_another_commit(repo: Path) -> None:
+    archive, statement = bundles.attested()
+    (repo / "dist/policy.tar.gz").write_bytes(archive)
+    (repo / "dist/policy.tar.gz.sigstore.json").write_bytes(statement)
+
+
+def _chain_of_something_else(repo: Path) -> None:
+    """What is released is none of what the chain is about: nothing but its verdict."""
+    _drop("policy_bundles: [dist/policy.tar.gz]\n")(repo)
+    release = (repo / "release.yaml").read_text()
+    before, _, after = release.partition("artifacts:\n")
+    (repo / "release.yaml").write_text(before + after[after.index("chain:") :])
+
+
+def _odd_key_id(repo: Path) -> None:
+    layout = json.loads((repo / "layout").read_text())
+    layout["signatures"][0]["keyid"] = [1]
+    (repo / "layout").write_text(json.dumps(layout))
+
+
 def _other_owner(repo: Path) -> None:
     (repo / "layout").write_bytes(chains.signed(chains.layout(), "build"))
 
@@ -90,6 +111,12 @@ CASES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
     "the verdict is altered": (_tamper("verdict.sigstore.json"), {"release/verdict"}),
     "a verdict about another tree": (_replayed, {"release/several-commits"}),
     "a commit that nobody gave a verdict on": (_of_no_commit_here, {"release/several-commits"}),
+    "a policy bundle of another commit": (_bundle_of_another_commit, {"release/several-commits", "chain/product"}),
+    "a chain about something else, and a verdict about anything": (
+        _chain_of_something_else,
+        {"chain/product", "release/part-missing", "release/several-commits"},
+    ),
+    "a key id that is no text": (_odd_key_id, {"chain/layout-signature"}),
     "an attestation is gone": (lambda repo: (repo / "api.sigstore.json").unlink(), {"release/unreadable"}),
 }
 
