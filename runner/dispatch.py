@@ -156,7 +156,7 @@ class Dispatcher:
         open_: dict[str, Execution] = {}
         there = set(self.folder.receipts())
         for execution in (*executions, *held_back):
-            kept = self._kept(execution) if execution.id in there else None
+            kept = self._kept(execution, sessions) if execution.id in there else None
             if kept is None:
                 open_[execution.id] = execution
             else:
@@ -214,7 +214,7 @@ class Dispatcher:
         try:
             store.write(path, data)
         except FileExistsError:
-            kept = self._kept(execution)
+            kept = self._kept(execution, sessions)
             if kept is not None:
                 return kept
             store.write(path, data, replace=True)
@@ -223,17 +223,26 @@ class Dispatcher:
             self.stored.keep(f"receipts/{execution.id}{SUFFIX}", *logs)
         return data, ending.last.outcome
 
-    def _kept(self, execution: Execution) -> tuple[bytes, str] | None:
+    def _kept(self, execution: Execution, sessions: dict[int, Session]) -> tuple[bytes, str] | None:
         """The receipt that an earlier dispatch signed, and its outcome: once signed, it is what happened.
 
         Whatever became of log or journal since, nobody signs another story; ``receipts verify`` tells the difference.
         None for one that is torn (the disk was full) or not believed: log and journal make a new one.
+
+        Raises:
+            BadEvidence: it cites a session that is not there. What that one planned may be another manifest.
         """
         data = self.folder.receipt(execution.id) or b""
         try:
             found = receipt.read(data, self.trust, run_id=self.folder.run_id, execution=execution.id)
         except BadEvidence:
             return None
+        if found.statement.predicate["session"].get("digest") not in [one.digest for one in sessions.values()]:
+            raise BadEvidence(
+                f"the receipt of {execution.id} cites a session that is not there",
+                where=str(self.folder.receipt_path(execution.id)),
+                remedy="put the run's sessions back from a copy, or start a new run",
+            )
         return data, str(found.statement.predicate["outcome"])
 
     def _close(

@@ -85,6 +85,8 @@ def read(data: bytes, trust: Trust, *, run_id: str, number: int) -> Step:
     session, claims = predicate.get("session"), predicate.get("claims")
     if not isinstance(session, dict) or type(session.get("number")) is not int or not isinstance(claims, dict):
         raise BadEvidence("the step is malformed")
+    if session["number"] < 1:
+        raise BadEvidence("the step is of no session")
     if not all(isinstance(text, str) and (not text or _RANGES.fullmatch(text)) for text in claims.values()):
         raise BadEvidence("the step's claims are malformed")
     files = {subject.name: subject.digest.get("sha256", "") for subject in said.subjects}

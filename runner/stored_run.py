@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from secrets import token_hex
 from typing import Literal
 
@@ -32,6 +32,7 @@ from runner import archive, segment
 from runner import step as steps
 from runner.execution import Claimed, Execution
 from runner.run_folder import SUFFIX, RunFolder
+from runner.signing_time import signing_time
 from runner.step import Step, Taken
 
 KINDS = ("steps", "sessions", "receipts", "segments", "logs")
@@ -47,15 +48,19 @@ class TakenOver(ToolFailure):
     """Another machine goes on with the run: this one claims, starts and signs nothing more."""
 
 
-def first_session(store: Store, run_id: str) -> bytes | None:
-    """The session that a run began with, as it was signed; None where the store has no such run.
+def first_session(store: Store, run_id: str) -> tuple[int, bytes] | None:
+    """The session that a run began with in the store, its number and as it was signed; None where there is none.
 
     Raises:
         BadEvidence: its first step is damaged.
         ToolFailure: the store cannot be read.
     """
     found = store.read(_name(run_id, 1))
-    return None if found is None else dict(_members(store, 1, found.data)).get(f"sessions/1{SUFFIX}")
+    if found is None:
+        return None
+    begun = [(name, data) for name, data in _members(store, 1, found.data) if name.startswith("sessions/")]
+    numbered = [(PurePosixPath(name).name.removesuffix(SUFFIX), data) for name, data in begun]
+    return next(((int(number), data) for number, data in numbered if number.isdecimal()), None)
 
 
 def unfinished(store: Store) -> list[str]:
@@ -158,6 +163,7 @@ class StoredRun:
         """
         found = self._read_steps()
         self._taken = steps.taken([step for step, _ in found])
+        self._require_archived()
         self._next = len(found) + 1
         through, _ = self._fetched()
         local = {number: segment.sha256(data) for number, data in self._folder.numbered("sessions")}
@@ -169,10 +175,26 @@ class StoredRun:
         if what != "current":
             self._unpack(found)
             through = self._taken.last_session
+        known = local if what == "current" else self._taken.sessions
+        if known:  # whose steps carry what is left to carry, where nothing is left to begin
+            self._session = (max(known), known[max(known)])
         self._ours = {
             one for one, claims in self._taken.claims.items() if any(claim.session > through for claim in claims)
         }
         return told
+
+    def _require_archived(self) -> None:
+        """Steps that were taken away from the end leave no gap; what the run's archive holds was in one of them."""
+        for name in archive.latest_of(self._store, self._folder.run_id).values():
+            held = self._store.read(name)
+            for member, data in archive.members(b"" if held is None else held.data):
+                kind = member.partition("/")[0]
+                if kind in ("sessions", "receipts") and self._taken.files.get(member) != segment.sha256(data):
+                    raise BadEvidence(
+                        f"steps of the run {self._folder.run_id} are missing: {member} is in its archive and in none",
+                        where=f"{self._store.address}: {name}",
+                        remedy="put them back from a copy: without them nobody knows what may run",
+                    )
 
     def lost(self) -> Mapping[str, Sequence[Claimed]]:
         """What others had claimed when the folder was fetched; whether a receipt came of it is not looked at."""
@@ -267,8 +289,10 @@ class StoredRun:
             carried[name] = self._bytes(name)
             size += len(carried[name])
         digests = {name: segment.sha256(data) for name, data in carried.items()}
-        at = self._now().astimezone(dt.UTC).isoformat(timespec="microseconds")
-        said = Step(self._folder.run_id, self._next, *self._session, at, claims, digests)
+        at = signing_time(self._now(), self._signer, self._trust).astimezone(dt.UTC)
+        said = Step(
+            self._folder.run_id, self._next, *self._session, at.isoformat(timespec="microseconds"), claims, digests
+        )
         signed = sign_statement(said.statement(), self._signer)
         data = archive.packed([(f"steps/{self._next}{SUFFIX}", signed), *carried.items()])
         if not self._store.create(_name(self._folder.run_id, self._next), data):

@@ -274,7 +274,7 @@ def _planned_before(
     number, data = next(folder.numbered("sessions"), (1, None))
     remedy = "`maestro receipts list` shows them"
     if data is None and ledger.address.kind != "folder":
-        data = stored_run.first_session(kept, folder.run_id)
+        number, data = stored_run.first_session(kept, folder.run_id) or (1, None)
         if data is None:
             begun = stored_run.unfinished(kept)
             remedy = f"what was cut short there: {', '.join(begun[:SHOWN])}" if begun else remedy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -18,14 +19,14 @@ from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import trust_of
 from maestro.ledger.store import Store
 from policy.placement import Placement
-from runner import archive
+from runner import archive, session
 from runner.dispatch import Dispatcher, Summary
 from runner.drivers.driver import NOTHING_LOST, Claim
 from runner.execution import Claimed, Ending, Execution
 from runner.ledger_check import check_run
 from runner.run_folder import RunFolder, run_folder
 from runner.session import Planned
-from runner.stored_run import StoredRun, TakenOver, first_session, standing, unfinished
+from runner.stored_run import KINDS, StoredRun, TakenOver, first_session, standing, unfinished
 from tests.maestro.evidence import keys
 from tests.runner.plans import NOW, RUN, NoDriver, dispatcher, facts, local, planned
 from tests.support.memory_store import MemoryStore
@@ -255,6 +256,82 @@ class Unanswered(MemoryStore):
             self.at = 0
             raise ToolFailure("the ledger's store does not answer")
         return took
+
+
+class Refusing(MemoryStore):
+    """Steps that carry such a file are not taken while ``refuses`` says it."""
+
+    refuses: str | None = None
+
+    def create(self, name: str, data: bytes) -> bool:
+        if self.refuses is not None and any(one.startswith(self.refuses) for one, _ in archive.members(data, KINDS)):
+            raise ToolFailure("the ledger's store does not answer")
+        return super().create(name, data)
+
+
+def test_what_a_complete_run_left_to_carry_is_carried_by_its_last_session(tmp_path: Path) -> None:
+    store, plan = Refusing(), planned("true", size=2)
+    store.refuses = "segments/"
+    with pytest.raises(ToolFailure):
+        go(tmp_path / "a", store, plan)
+    store.refuses = None
+    done = go(tmp_path / "a", store, plan)
+    for machine in ("a", "b"):
+        again = on(tmp_path / machine, store).dispatch(facts(), [plan], NoDriver())
+        assert again.segment == done.segment
+
+
+def test_no_step_is_signed_at_a_time_that_nobody_believes(tmp_path: Path) -> None:
+    store, plan, clock = MemoryStore(), planned("true", size=3), [NOW]
+    trust = trust_of([keys.row(valid_until=NOW + dt.timedelta(minutes=1))])
+
+    def machine(name: str) -> Dispatcher:
+        one = replace(dispatcher(tmp_path / name), trust=trust, now=lambda: clock[0])
+        return replace(one, stored=StoredRun(store, one.folder, keys.signer(), trust, lambda: clock[0]))
+
+    def jumps(executions: Sequence[Execution], claim: Claim) -> None:
+        claim(executions[:1])
+        clock[0] = NOW + dt.timedelta(days=3)
+        claim(executions[1:2])
+
+    with pytest.raises(ToolFailure, match="cannot be completed now"):
+        machine("a").dispatch(facts(), [plan], Does(jumps))
+    clock[0] = NOW
+    assert machine("b").dispatch(facts(), [plan], local(tmp_path / "b")).segment.complete
+
+
+def test_a_run_whose_first_session_never_got_there_is_found_by_its_second(tmp_path: Path) -> None:
+    store, plan = Refusing(), planned("true", size=3)
+    store.refuses = ""
+    with pytest.raises(ToolFailure):
+        go(tmp_path / "a", store, plan)
+    store.refuses = None
+    claimed_and_lost(tmp_path / "a", store, plan, 1)
+    number, data = first_session(store, RUN) or (0, b"")
+    assert number == session.read(data, TRUST, RUN, number).number == 2
+
+
+def test_steps_taken_from_the_end_are_missed_where_there_is_an_archive(tmp_path: Path) -> None:
+    store, marks = MemoryStore(), tmp_path / "marks"
+    plan = planned(f"echo x >> {marks}", size=3)
+    go(tmp_path / "a", store, plan)
+    store.create(archive.name_of(RUN, 1), archive.pack(run_folder(tmp_path / "a" / "ledger", RUN)))
+    for name in list(store.names(f"runs/{RUN}/steps/"))[1:]:
+        store.erase(name)
+    with pytest.raises(BadEvidence, match="is in its archive and in none"):
+        go(tmp_path / "b", store, plan)
+    assert len(marks.read_text().split()) == 3
+
+
+def test_a_receipt_whose_session_was_taken_away_settles_nothing(tmp_path: Path) -> None:
+    """It may be of another manifest than the one that is planned now."""
+    dispatcher(tmp_path).dispatch(facts(), [planned("true")], local(tmp_path))
+    path = run_folder(tmp_path / "ledger", RUN).path
+    for name in ("sessions", "segments", "journals", "logs"):
+        shutil.rmtree(path / name)
+    changed = replace(planned("false"), digest="sha256:" + "9" * 64)
+    with pytest.raises(BadEvidence, match="cites a session that is not there"):
+        dispatcher(tmp_path).dispatch(facts(), [changed], local(tmp_path))
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 4])
