@@ -142,8 +142,17 @@ def test_the_job_that_signs_takes_only_what_was_built(rehearsal: Rehearsal) -> N
     assert accepted()
     with changed(work):
         assert not accepted()
-    (work / "dist/more.whl").write_bytes(b"")
-    assert not accepted()
+    for name in ("more.whl", ".more.whl", "sub/more.whl"):
+        more = work / "dist" / name
+        more.parent.mkdir(exist_ok=True)
+        more.write_bytes(b"")
+        assert not accepted(), name
+        more.unlink()
+    assert not accepted(), "a folder"
+    (work / "dist/sub").rmdir()
+    assert accepted()
+    (work / "dist/more.whl").symlink_to("/etc/hostname")
+    assert not accepted(), "a link"
 
 
 def test_two_builds_are_the_same(rehearsal: Rehearsal, tmp_path: Path) -> None:
