@@ -39,7 +39,8 @@ def artifacts(folder: Path, names: Sequence[str], excluded: Callable[[str], bool
     found: Artifacts = {}
     for name in names:
         path = PurePosixPath(os.path.normpath(name))
-        if path.is_absolute() or path.parts[:1] == ("..",):
+        # The name `a/../b` is another file than `b` where `a` is a link.
+        if path.is_absolute() or ".." in PurePosixPath(name).parts or _behind_a_link(folder, path):
             remedy = "links hold paths that every step shares: run this in the folder that all of them are in"
             raise UsageError("leads out of this folder", where=name, remedy=remedy)
         files = dict(_files(folder, path, excluded))
@@ -47,6 +48,10 @@ def artifacts(folder: Path, names: Sequence[str], excluded: Callable[[str], bool
             raise SelectionError("there is no file to record", where=name, remedy="check the path, or leave it out")
         found.update(files)
     return dict(sorted(found.items()))
+
+
+def _behind_a_link(folder: Path, path: PurePosixPath) -> bool:
+    return bool(path.parts) and (folder / path).parent.resolve() != folder.resolve() / path.parent
 
 
 def link(
@@ -89,5 +94,8 @@ def _files(folder: Path, start: PurePosixPath, excluded: Callable[[str], bool]) 
         if stat.S_ISLNK(kind) and (folder / path).is_dir():
             remedy = "name the folder itself, and leave the link out with --exclude"
             raise SelectionError("is a link to a folder", where=shown, remedy=remedy)
+        if stat.S_ISLNK(kind) and not (folder / path).resolve().is_relative_to(folder.resolve()):
+            remedy = "put the file here, or leave the link out with --exclude"
+            raise SelectionError("is a link that leads out of this folder", where=shown, remedy=remedy)
         with os.fdopen(open_named(folder / path, shown), "rb") as file:
             yield shown, {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}

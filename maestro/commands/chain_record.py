@@ -72,6 +72,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         raise UsageError(f"a pattern of --exclude must {error}") from error
     if not STEP_NAME.fullmatch(arguments.step):
         raise UsageError(f"{arguments.step!r} is no step's name", remedy="take letters, digits, - and _")
+    for text in (*command, world.environ.get("GITHUB_SHA", "")):
+        if not _is_utf8(text):
+            raise UsageError(f"{text!a} is not UTF-8, and a link is", remedy="give it another name")
     signer = find(arguments.key, world.environ, world.cwd)
 
     materials = artifacts(world.cwd, arguments.materials, excluded)
@@ -98,3 +101,11 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         f"signed with the key {key[:8]}\n  → {arguments.links.rstrip('/')}/{name}\n"
     )
     return 0
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

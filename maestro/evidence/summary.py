@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from maestro import __version__
@@ -16,6 +16,7 @@ from maestro.evidence.statement import Statement, Subject
 from maestro.evidence.types import SUMMARY, VERIFIER
 
 if TYPE_CHECKING:
+    from maestro.provenance.loosening import Loosened
     from maestro.provenance.verify import Evidence, Verification
 
 SIGNERS: Final = "urn:maestro-conductor:signers"
@@ -60,8 +61,20 @@ def summary_of(
     now: dt.datetime,
     *,
     holds: bool = True,
+    loosened: Iterable[Loosened] = (),
 ) -> Statement:
-    """What a verification found. ``holds``: False where something else than these artifacts failed."""
+    """What a verification found.
+
+    Args:
+        found: the artifacts.
+        resource: the URI of what is summed up.
+        policy_sha256: of trust.yaml.
+        evidence: what proved it.
+        now: aware.
+        holds: False where something else than these artifacts failed.
+        loosened: for what else trust.yaml gave something up.
+    """
+    entries = (entry.loosened() for artifact in found for entry in artifact.entries)
     met = [one for artifact in found for entry in artifact.entries for one in entry.met]
     levels = [one.built.level for one in met]
     proven = holds and all(one.proven for one in found)
@@ -72,12 +85,6 @@ def summary_of(
         inputs={one.name: hashlib.sha256(one.data).hexdigest() for one in evidence},
         level=min(levels, default=0) if proven else None,
         signers=[one.signer for one in met],
-        loosened=[
-            f"{given_up.entry}: {field}"
-            for artifact in found
-            for entry in artifact.entries
-            for given_up in [entry.loosened()]
-            for field in given_up.fields
-        ],
+        loosened=[f"{one.entry}: {field}" for one in (*entries, *loosened) for field in one.fields],
         now=now,
     )

@@ -69,10 +69,11 @@ def meet(entry: Artifact, signed: Authentic, statement: Statement | None, now: d
     if not loosen.any_age:
         _require_fresh(entry, when, now)
     kind = statement.predicate_type if statement is not None else None
-    return Met(signed.signer, built, origin, kind, when, None if signed.logged else _unlogged(signed))
+    return Met(signed.signer, built, origin, kind, when, None if signed.logged else unlogged(signed))
 
 
-def _unlogged(signed: Authentic) -> str | None:
+def unlogged(signed: Authentic) -> str | None:
+    """What lets a signature count that is in no log: a managed key, or a root that has none."""
     if signed.key is not None:
         return f"keys.{signed.key.id}: signed in no transparency log"
     return f"roots.{signed.root.name}: without_transparency" if signed.root is not None else None

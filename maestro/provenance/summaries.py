@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from maestro.evidence.errors import BadEvidence
@@ -20,6 +20,7 @@ from maestro.provenance import bundle as bundles
 from maestro.provenance import statement as statements
 from maestro.provenance.authenticate import CLOCK_SKEW, Authentic, Believed, authenticate
 from maestro.provenance.bundle import MessageSignature
+from maestro.provenance.expectations import unlogged
 from maestro.provenance.loosening import Loosened
 from maestro.provenance.reasons import NotProven
 from maestro.provenance.trust_policy import Summaries, TrustPolicy
@@ -36,16 +37,19 @@ class Summarised:
         when: it was verified (aware, UTC).
         level: the SLSA build level.
         given_up: what the policy that it was verified by had loosened, in its verifier's words.
+        unlogged: in words, why no log has the signature; None where one has.
     """
 
     entry: Summaries
     when: dt.datetime
     level: int
     given_up: tuple[str, ...]
+    unlogged: str | None = None
 
     def loosened(self) -> Loosened:
         """What trust.yaml gives up for it."""
-        return Loosened(self.entry.name, self.entry.loosened())
+        fields = self.entry.loosened()
+        return Loosened(self.entry.name, fields if self.unlogged is None else (*fields, self.unlogged))
 
 
 def judge_summary(
@@ -76,6 +80,8 @@ def judge_summary(
     if isinstance(bundle.content, MessageSignature):
         raise NotProven("verify/statement-missing", "only the file is signed: it is no summary")
     signed = authenticate(data, bundle, "", believed, now)
+    if signed.logged and not signed.included:
+        raise NotProven("verify/log-inclusion", "the log only promised to include the entry; no proof that it did")
     said = statements.parse(bundle.content)
     if said.predicate_type != SUMMARY:
         raise NotProven("verify/predicate-type", f"it is a {said.predicate_type!r:.120}, wanted {SUMMARY}")
@@ -86,7 +92,8 @@ def judge_summary(
     refused: NotProven | None = None
     for entry in entries:
         try:
-            return _accepted(entry, said, entry.policies or (policy_sha256,), resource, now)
+            accepted = _accepted(entry, said, entry.policies or (policy_sha256,), resource, now)
+            return replace(accepted, unlogged=None if signed.logged else unlogged(signed))
         except NotProven as error:
             refused = refused or error
     raise refused or NotProven("verify/summary-signer", "no entry of summaries means it")

@@ -282,7 +282,9 @@ def _summary(made: Pack, given: Given, decider: Decider, signer: Signer, now: dt
 
     judged, release = given.judged, given.release
     resource = f"pkg:generic/{release.name}@{release.version}"
-    statement = summary_of(judged.proven, resource, decider.sha256, judged.evidence, now, holds=judged.holds)
+    statement = summary_of(
+        judged.proven, resource, decider.sha256, judged.evidence, now, holds=judged.holds, loosened=judged.loosened
+    )
     data = sign_statement(statement, signer)
     envelope: Envelope = bundles.parse(data)
     path = made.add("summary.sigstore.json", data)

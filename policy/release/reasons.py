@@ -12,6 +12,7 @@ NO_POLICY: Final = "release/no-policy"
 PART_MISSING: Final = "release/part-missing"
 SEVERAL_COMMITS: Final = "release/several-commits"
 OTHER_VERSION: Final = "release/other-version"
+OTHER_RELEASE: Final = "release/other-release"
 UNREADABLE: Final = "release/unreadable"
 NOT_JUDGED: Final = "release/not-judged"
 VERDICT: Final = "release/verdict"
@@ -29,6 +30,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     SEVERAL_COMMITS: (
         "its parts come from different commits",
         "build them again from one; `loosen: {several_commits: true}` in trust.yaml does without",
+    ),
+    OTHER_RELEASE: (
+        "a part belongs to another release",
+        "name the release as trust.yaml does, or list the part at this one there, too",
     ),
     OTHER_VERSION: (
         "a part was built at the tag of another version",

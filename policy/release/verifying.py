@@ -93,6 +93,11 @@ class Judged:
         return 0 if self.holds else 1
 
     @property
+    def loosened(self) -> tuple[Loosened, ...]:
+        """What trust.yaml gives up for any part, or for the release as a whole."""
+        return tuple(dict.fromkeys(one for part in self.parts for one in part.loosened))
+
+    @property
     def proven(self) -> tuple[Verification, ...]:
         """Files, images and images' platforms."""
         return (*self.artifacts, *(one for image in self.images for one in image.verifications))
@@ -200,6 +205,9 @@ class _Release:
 
     def _artifact(self, path: str, bundles: Sequence[str]) -> Part:
         by = self._decider()
+        if (self._folder / path).resolve() != self._folder.resolve() / path:
+            # What trust.yaml says goes by the path: a link would choose another entry than the one that is meant.
+            raise UsageError("it lies behind a link", where=path, remedy="name the file itself")
         subject = subject_of(self._folder, path, by.root)
         evidence = [item for name in bundles for item in evidence_in(self._folder, name)]
         [verified] = verify([subject], evidence, by.policy, by.believed, self._now)
@@ -266,6 +274,7 @@ class _Release:
             message = f"nothing says what a release {release.name!r} must consist of{known}"
             yield _refused(reasons.NO_POLICY, "release", release.name, message)
         yield from self._named(entry)
+        yield from self._of_others(entry, asked)
         yield from self._one_commit(entry, parts)
         yield from self._this_version(entry, parts)
 
@@ -282,12 +291,7 @@ class _Release:
             if not getattr(release, part):
                 message = f"release.yaml names none, and trust.yaml requires it (releases: {entry.name})"
                 yield _refused(reasons.PART_MISSING, part, "-", message)
-        there = {
-            "artifacts": [one.path for one in release.artifacts],
-            "images": [parse_reference(one).name for one in release.images],
-            "policy_bundles": list(release.policy_bundles),
-        }
-        for kind, names in there.items():
+        for kind, names in self._names().items():
             for pattern in getattr(entry, kind):
                 if not any(map(compile_patterns((pattern,)), names)):
                     message = f"release.yaml names none like it, and trust.yaml requires it (releases: {entry.name})"
@@ -295,6 +299,24 @@ class _Release:
         if entry.loosened():
             said = "trust.yaml asks less of it than is strict"
             yield Part("release", entry.name, None, said, loosened=(Loosened(entry.name, entry.loosened()),))
+
+    def _of_others(self, own: ReleaseParts | None, asked: Sequence[ReleaseParts]) -> Iterator[Part]:
+        """A release that calls itself by the name of one with less to prove."""
+        for other in asked:
+            if own is None or other is own or own.loosen.any_parts:
+                continue
+            for kind, names in self._names().items():
+                for name in filter(compile_patterns(getattr(other, kind)), names):
+                    if not compile_patterns(getattr(own, kind))(name):
+                        message = f"trust.yaml has it in the release {other.name}, and not in {own.name}"
+                        yield _refused(reasons.OTHER_RELEASE, kind, name, message)
+
+    def _names(self) -> dict[str, list[str]]:
+        return {
+            "artifacts": [one.path for one in self._release.artifacts],
+            "images": [parse_reference(one).name for one in self._release.images],
+            "policy_bundles": list(self._release.policy_bundles),
+        }
 
     def _one_commit(self, entry: ReleaseParts | None, parts: Sequence[Part]) -> Iterator[Part]:
         if entry is not None and entry.loosen.several_commits:

@@ -81,7 +81,9 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             raise UsageError("there is no file and no image that a summary could be about", remedy="leave --attest out")
         resource = arguments.resource or f"pkg:generic/{done.release.name}@{done.release.version}"
         policy = done.decided.sha256
-        statement = summary_of(judged.proven, resource, policy, judged.evidence, world.now(), holds=judged.holds)
+        statement = summary_of(
+            judged.proven, resource, policy, judged.evidence, world.now(), holds=judged.holds, loosened=judged.loosened
+        )
         write_summary(arguments, world, statement)
     return judged.exit_code
 

@@ -347,6 +347,30 @@ UNRECORDED: dict[str, tuple[Callable[[Path], object], tuple[str, ...], int, str]
         "e: there is no file",
     ),
     "outside": (lambda _: None, ("b", "--materials", "src/../..", "--no-command"), 2, "src/../..: leads out of this"),
+    "another name for a file": (
+        lambda f: (f / "out").symlink_to("src"),
+        ("b", "--materials", "out/../src", "--no-command"),
+        2,
+        "out/../src: leads out of this",
+    ),
+    "behind a link": (
+        lambda f: (f / "out").symlink_to(f.parent),
+        ("b", "--products", "out/anything", "--no-command"),
+        2,
+        "out/anything: leads out of this",
+    ),
+    "a link to a file elsewhere": (
+        lambda f: (f / "src/l").symlink_to("/etc/hostname"),
+        ("b", "--products", "src", "--no-command"),
+        3,
+        "src/l: is a link that leads out of this folder",
+    ),
+    "an argument that is not UTF-8": (
+        lambda _: None,
+        ("b", "--materials", "src", "--", "true", "\udcff"),
+        2,
+        "'\\udcff' is not UTF-8",
+    ),
     "absolute": (lambda _: None, ("b", "--materials", "/etc", "--no-command"), 2, "/etc: leads out of this folder"),
     "circular": (_loop, ("b", "--materials", "src", "--no-command"), 3, "src/self: is a link to a folder"),
     "a pipe": (

@@ -35,6 +35,7 @@ ENTRY: dict[str, Any] = {"name": "gate", "key": "release", "resources": ["pkg:ge
 
 
 KEYS = ("release", "builder")
+UNLOGGED = "keys.release: signed in no transparency log"
 ROOTS = [{"id": "private", "path": "root.json", "sha256": "0" * 64}]
 
 
@@ -91,7 +92,7 @@ def read(
 def test_a_pass_is_one() -> None:
     found = read(made())
     assert (found.entry.name, found.level, found.when, found.given_up) == ("gate", 3, NOW, ("api: loosen.any_age",))
-    assert found.loosened().fields == ()
+    assert found.loosened().fields == (UNLOGGED,)
 
 
 DAY = dt.timedelta(days=1)
@@ -158,7 +159,7 @@ def test_everything_else_is_not(case: str) -> None:
 def test_what_is_loosened_is_accepted_and_shown(
     fields: dict[str, object], statement: Statement, shown: tuple[str, ...]
 ) -> None:
-    assert read(statement, policy(**fields)).loosened().fields == shown
+    assert read(statement, policy(**fields)).loosened().fields == (*shown, UNLOGGED)
 
 
 def test_a_certificate_may_sign_it() -> None:
@@ -166,7 +167,16 @@ def test_a_certificate_may_sign_it() -> None:
     data = json.dumps(SIGSTORE.attest(statement, SIGSTORE.signer(RUN))).encode()
     who = certificate.identity(certificate.load(bundle.parse(data)))
     by = policy(key=None, issuer=who.issuer, identity=who.subject)
-    assert read(made(), by, data=data).level == 3
+    found = read(made(), by, data=data)
+    assert (found.level, found.loosened().fields) == (3, ())
+    promised = json.loads(data)
+    promised["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.1"
+    del promised["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]
+    chain = {"certificates": [promised["verificationMaterial"].pop("certificate")]}
+    promised["verificationMaterial"]["x509CertificateChain"] = chain
+    with pytest.raises(NotProven) as caught:
+        read(made(), by, data=json.dumps(promised).encode())
+    assert caught.value.code == "verify/log-inclusion"
     with pytest.raises(NotProven) as caught:
         read(made(), policy(key=None, issuer=who.issuer, identity=who.subject + "x"), data=data)
     assert caught.value.code == "verify/summary-signer"
@@ -215,7 +225,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert (code, out) == (0, "")
     assert err.splitlines()[:4] == [
         "✔ api.tar was verified at 2026-11-25T00:00:00Z, level 3, says gate",
-        "    loosened by trust.yaml (gate): loosen.any_policy",
+        f"    loosened by trust.yaml (gate): loosen.any_policy, {UNLOGGED}",
         "    ANYBODY MAY SIGN: this proves that nothing was changed since, not where it comes from",
         "    loosened by trust.yaml (where it was verified): api: loosen.anyone",
     ]
@@ -224,7 +234,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert "not proven by it: verified 31 days ago, at most 30 are allowed\n    verify/summary-too-old" in err
     code, out, _ = run(good, "--format", "json")
     found = json.loads(out)
-    assert (code, found["proven"], found["loosened"]) == (0, True, ["loosen.any_policy"])
+    assert (code, found["proven"], found["loosened"]) == (0, True, ["loosen.any_policy", UNLOGGED])
     assert found["loosened_where_verified"] == ["api: loosen.anyone"]
     code, out, _ = run(made(None), "--format", "json")
     assert (code, json.loads(out)["reason"]) == (10, "verify/summary-failed")

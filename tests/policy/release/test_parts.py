@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -190,6 +191,24 @@ def test_a_trust_yaml_that_cannot_be_read_lets_nothing_out(repo: Path) -> None:
     assert (code, found["release", "api"]) == (10, ("refused", "release/unreadable"))
 
 
+def test_a_release_cannot_call_itself_by_a_name_with_less_to_prove(repo: Path) -> None:
+    demand(
+        repo,
+        '  - {name: api, artifacts: ["dist/api*"], requires: [chain, verdicts, receipts]}\n'
+        '  - {name: policy, policy_bundles: ["dist/policy*"]}\n',
+    )
+    (repo / "release.yaml").write_text((repo / "release.yaml").read_text().replace("name: api", "name: policy"))
+    code, found = ask(repo)
+    assert (code, found["artifacts", "dist/api.tar.gz"]) == (10, ("refused", "release/other-release"))
+
+
+def test_a_link_does_not_choose_the_entry_that_judges_a_file(repo: Path) -> None:
+    (repo / "dist").rename(repo / "docs")
+    (repo / "dist").symlink_to("docs")
+    code, found = ask(repo)
+    assert (code, found["artifact", "dist/api.tar.gz"]) == (10, ("refused", "release/unreadable"))
+
+
 def test_parts_of_two_commits_are_no_release(repo: Path, registry: LyingRegistry) -> None:
     """An old image with good provenance beside a new file: each is proven, together they were never built."""
     name_images(repo, image(repo, registry, "old", commit="e" * 40))
@@ -200,6 +219,9 @@ def test_parts_of_two_commits_are_no_release(repo: Path, registry: LyingRegistry
     code, out, _ = maestro(repo, "verify", "release")
     assert code == 0, out
     assert "loosened by trust.yaml (api): loosen.several_commits" in out
+    assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 0
+    summary = json.loads(base64.b64decode(json.loads((repo / "vsa").read_text())["dsseEnvelope"]["payload"]))
+    assert "api: loosen.several_commits" in summary["predicate"]["urn:maestro-conductor:loosened"]
 
 
 @pytest.mark.parametrize(("version", "same"), [("1.2.0", True), ("1.3.0", False), ("2.0", False), (".2.0", False)])
