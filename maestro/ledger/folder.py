@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maestro.errors import ToolFailure
 from maestro.ledger import durable
-from maestro.ledger.store import Reader, Stored, checked
+from maestro.ledger.store import Reader, Stored, checked, is_name
 
 _LOCK = ".lock"
 
@@ -65,7 +65,7 @@ class FolderStore:
         for parent, _, files in os.walk(self._folder / above, onerror=self._unreadable):
             within = os.path.relpath(parent, self._folder)
             begins = f"{within}/" if within != "." else ""
-            found += [name for file in files if (name := begins + file).startswith(prefix) and _is_name(name)]
+            found += [name for file in files if (name := begins + file).startswith(prefix) and is_name(name)]
         return iter(sorted(found))
 
     def now(self) -> Reader:
@@ -101,10 +101,3 @@ class FolderStore:
             durable.sync_folder(folder.parent)
         except OSError as error:
             raise durable.failure(error, folder) from error
-
-
-def _is_name(name: str) -> bool:
-    try:
-        return bool(checked(name))
-    except ValueError:
-        return False

@@ -21,7 +21,7 @@ from secrets import token_hex
 from maestro.errors import ToolFailure
 from maestro.git_command import Git
 from maestro.git_objects import ObjectReader
-from maestro.ledger.store import Reader, Stored, checked
+from maestro.ledger.store import Reader, Stored, checked, is_name
 from maestro.process import ProcessTimeout
 
 REFERENCE = "refs/maestro/ledger"
@@ -89,7 +89,8 @@ class GitStore:
         files = {}
         for row in filter(None, listed.decode("utf-8", "replace").split("\0")):
             about, _, name = row.partition("\t")
-            files[name] = about.split(" ")[2]
+            if is_name(name):
+                files[name] = about.split(" ")[2]
         return _Commit(self, files)
 
     def erase(self, name: str) -> None:

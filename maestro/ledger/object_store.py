@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from maestro.errors import ToolFailure
-from maestro.ledger.store import Reader, Stored, checked
+from maestro.ledger.store import Reader, Stored, checked, is_name
 
 ATTEMPTS = 6
 _FIRST_PAUSE = 0.2
@@ -79,7 +79,7 @@ class ObjectStore:
     def names(self, prefix: str) -> Iterator[str]:
         """See ``Store``."""
         found = self._again(lambda: list(self._objects.keys(self._prefix + prefix)), prefix)
-        return iter(sorted(key.removeprefix(self._prefix) for key in found))
+        return iter(sorted(name for key in found if is_name(name := key.removeprefix(self._prefix))))
 
     def now(self) -> Reader:
         """See ``Store``."""

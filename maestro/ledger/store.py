@@ -38,7 +38,8 @@ class Reader(Protocol):
 
 
 class Store(Reader, Protocol):
-    """Files by name, each read whole or not at all; see ``checked`` for what a name may be.
+    """Files by name, each read whole or not at all; see ``checked`` for what a name may be. What has another name, as
+    anybody may put it into a bucket, is passed over.
 
     What was written is on the disk, or where the service keeps it, when a method returns. Every method raises
     ``maestro.errors.ToolFailure`` where the store cannot be reached or refuses, and ValueError for a bad name. A write
@@ -76,3 +77,11 @@ def checked(name: str) -> str:
     if len(name) > _NAME_LIMIT or not _NAME.fullmatch(name) or max(map(len, name.split("/"))) > _PART_LIMIT:
         raise ValueError(f"no name of a file in a store: {name!r:.120}")
     return name
+
+
+def is_name(name: str) -> bool:
+    """Whether ``checked`` takes it."""
+    try:
+        return bool(checked(name))
+    except ValueError:
+        return False

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import atexit
+import builtins
 import contextlib
 import gc
 import importlib.util
@@ -23,6 +24,13 @@ import os
 import resource
 import sys
 from importlib.machinery import SourceFileLoader
+
+try:
+    import ctypes
+except ImportError:  # an interpreter without it: what C has buffered is lost
+    FLUSH_C = None
+else:
+    FLUSH_C = ctypes.CDLL(None).fflush
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,12 +100,13 @@ def asks() -> str:
 
 
 def watched(names: Collection[str], seen: dict[str, str]) -> type:
-    """A class for ``os.environ`` that notes which of ``names`` are asked for."""
+    """A class for ``os.environ`` and ``os.environb`` that notes which of ``names`` are asked for."""
 
     class Watched(type(os.environ)):  # type: ignore[misc]
-        def __getitem__(self, key: str) -> Any:  # noqa: ANN401
-            if key in names:
-                seen[key] = asks()
+        def __getitem__(self, key: Any) -> Any:  # noqa: ANN401
+            name = os.fsdecode(key) if isinstance(key, bytes) else key
+            if name in names:
+                seen[name] = asks()
             return super().__getitem__(key)
 
         def __iter__(self) -> Any:  # noqa: ANN401
@@ -118,25 +127,38 @@ def noting(function: Callable[[], Any], what: str, seen: dict[str, str]) -> Call
 
 
 def state() -> dict[str, object]:
-    """What fork does not divide, or copies in part: open files, threads, children; and the working folder."""
+    """What fork does not divide, or copies in part: open files, threads, children, shared memory; and the folders."""
     with open(f"/proc/self/task/{os.getpid()}/children") as file:
         children = file.read().split()
+    with open("/proc/self/maps", "rb") as maps:
+        shared = sum(line.split()[1].endswith(b"s") for line in maps)
     return {
         "opens files or sockets": sorted(os.listdir("/proc/self/fd")),
         "starts threads": len(os.listdir("/proc/self/task")),
         "starts processes": children,
+        "shares memory": shared,
         "changes the working folder": os.getcwd(),
+        "writes into its folders": [sorted(os.listdir(one)) for one in (".", os.environ.get("TMPDIR", "."))],
     }
 
 
 def prepare(told: dict[str, Any]) -> Program | str:
     """Import. The program, or why it is of no use to keep it."""
     before = state()
+    own = {"0", "1", "2", str(told["ask"]), str(told["say"])}
+    opened = [fd for fd in os.listdir("/proc/self/fd") if fd not in own]  # with the one that lists them
+    if before["starts threads"] != 1 or before["starts processes"] or len(opened) > 1:
+        return "what the interpreter runs first (sitecustomize, a .pth file) starts threads or opens files"
     seen: dict[str, str] = {}
-    plain = type(os.environ)
-    asked = {"getcwd": "the working folder", "getpid": "the process id", "getppid": "the process id"}
+    plain: Any = type(os.environ)
+    asked = {
+        "getcwd": "the working folder",
+        "getcwdb": "the working folder",
+        "getpid": "the process id",
+        "getppid": "the process id",
+    }
     real = {name: getattr(os, name) for name in asked}
-    os.environ.__class__ = watched(told["each_its_own"], seen)
+    os.environ.__class__ = os.environb.__class__ = watched(told["each_its_own"], seen)
     for name, what in asked.items():
         setattr(os, name, noting(real[name], what, seen))
     try:
@@ -147,7 +169,7 @@ def prepare(told: dict[str, Any]) -> Program | str:
     except BaseException as error:  # it will say so itself, in its own log, when it is started anew
         return f"an import raises {type(error).__name__}"
     finally:
-        os.environ.__class__ = plain
+        os.environ.__class__ = os.environb.__class__ = plain
         for name, function in real.items():
             setattr(os, name, function)
     after = state()
@@ -158,6 +180,8 @@ def prepare(told: dict[str, Any]) -> Program | str:
         return "an import reads " + ", ".join(f"{what} (in {seen[what]})" for what in sorted(seen))
     sys.stdout.flush()
     sys.stderr.flush()
+    if FLUSH_C is not None:
+        FLUSH_C(None)
     if os.fstat(1).st_size:
         return "an import prints"
     return code, names
@@ -217,15 +241,26 @@ def serve(ask: int, say: int, each_its_own: Collection[str]) -> None:
         return
 
 
-def leave(code: int) -> NoReturn:
+def take_apart(space: dict[str, Any], before: Collection[str]) -> None:
+    """Let go of what the program has made: archives and the like write their ends when they are."""
+    made = [module.__dict__ for name, module in reversed(list(sys.modules.items())) if name not in before]
+    for names in (space, *made):
+        for name in [name for name in names if not name.startswith("__")]:
+            names[name] = None
+    gc.collect()
+
+
+def leave(code: int, space: dict[str, Any], before: Collection[str]) -> NoReturn:
     """End as the interpreter does, without taking apart what was there before the fork, which costs most of the time.
 
-    Threads are waited for, exit handlers run, and what is buffered is written, in whatever module it lives.
+    Threads are waited for, exit handlers and finalizers of what was made since run, and what is buffered is written, in
+    whatever module it lives.
     """
     threading = sys.modules.get("threading")
     if threading is not None:
         threading._shutdown()
     atexit._run_exitfuncs()
+    take_apart(space, before)
     try:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None and not stream.closed:
@@ -236,6 +271,8 @@ def leave(code: int) -> NoReturn:
         if issubclass(type(found), FLUSHED):
             with contextlib.suppress(OSError, ValueError):
                 found.flush()
+    if FLUSH_C is not None:
+        FLUSH_C(None)
     os._exit(code & 0xFF)
 
 
@@ -252,7 +289,7 @@ def main() -> None:
         os._exit(0)
     code, names = program
     sys.argv[0] = names["__file__"]
-    names = {**names, "__builtins__": __builtins__, "__name__": "__main__", "__doc__": None}
+    names = {**names, "__builtins__": builtins, "__name__": "__main__", "__doc__": None}
     space = sys.modules["__main__"].__dict__
     gc.collect()
     gc.freeze()
@@ -260,6 +297,7 @@ def main() -> None:
     serve(told["ask"], told["say"], told["each_its_own"])
     if has_place and told["is_module"]:
         sys.path[0] = os.getcwd()
+    before = frozenset(sys.modules)
     space.clear()
     space.update(names)
     try:
@@ -274,7 +312,7 @@ def main() -> None:
         status = 1
     else:
         status = 0
-    leave(status)
+    leave(status, space, before)
 
 
 if __name__ == "warm_child":

@@ -168,3 +168,18 @@ def test_a_reference_that_is_no_commit_is_told(bare: Path, ask: Callable[[GitSto
     git(bare, "update-ref", REFERENCE, tree)
     with pytest.raises(ToolFailure, match=r"is no commit|cannot be used"):
         ask(store_of(bare))
+
+
+def test_what_somebody_else_committed_is_passed_over(bare: Path, tmp_path: Path) -> None:
+    store = store_of(bare)
+    assert store.create("a/b", b"")
+    reference = git(bare, "for-each-ref", "--format=%(refname)").split()[0]
+    blob = git(bare, "hash-object", "-w", "/dev/null").strip()
+    rows = git(bare, "ls-tree", reference) + f"\n100644 blob {blob}\ta b\n"
+    listed = tmp_path / "rows"
+    listed.write_text("\n".join(filter(None, rows.splitlines())) + "\n")
+    with listed.open() as stream:
+        tree = subprocess.check_output(["git", "-C", str(bare), "mktree"], stdin=stream, text=True).strip()
+    commit = git(bare, "-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "x", "-p", reference, tree)
+    git(bare, "update-ref", reference, commit.strip())
+    assert list(store.names("")) == ["a/b"]

@@ -52,6 +52,12 @@ class TestS3Store(StoreContract):
             assert store.create(f"many/{number}", b"")
         assert len(list(store.names("many/"))) == 8
 
+    def test_what_somebody_else_put_there_is_passed_over(self, store: Store, port: int, bucket: str) -> None:
+        assert store.create("a/b", b"")
+        for key in ("photos/", "x/.hidden", "a b"):
+            boto3.client("s3", **client(port)).put_object(Bucket=bucket, Key=f"some/prefix/{key}", Body=b"")
+        assert list(store.names("")) == ["a/b"]
+
 
 class TestS3Faults(CloudFaults):
     @pytest.fixture

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -169,6 +170,11 @@ BEHAVIOURS = {
     "threads are waited for": "import threading, time\nthreading.Timer(0.1, print, ['late']).start()\nprint('main')",
     "exit handlers": "import atexit\natexit.register(print, 'bye')\nprint('hello')",
     "what is buffered is written": "import os\nkept = open(os.environ['MARKS'] + '/kept', 'a')\nkept.write('x')",
+    "an archive that is left open": "import os, zipfile\nz = zipfile.ZipFile(os.environ['MARKS'] + '/z' + "
+    "str(os.getpid()), 'w')\nz.writestr('a', 'x' * 1000)",
+    "a finalizer": "class A:\n    def __del__(self): print('gone')\na = A()",
+    "what C has buffered": "import ctypes\nctypes.CDLL(None).printf(b'from C')",
+    "builtins": "print(__builtins__.len([1]))",
     "standard input": "import sys\nprint(repr(sys.stdin.read()))",
     "descriptors": "import os\nprint(sorted(os.listdir('/proc/self/fd')))",
     "session": "import os\nprint(os.getsid(0) == os.getpgid(0) == os.getpid())",
@@ -204,6 +210,8 @@ class TestBehaviour:
         for name, was, now in zip(BEHAVIOURS, anew, warm, strict=True):
             assert now == was, name
         assert (programs.marks / "kept").read_text() == "xx"
+        archives = [zipfile.ZipFile(path).namelist() for path in programs.marks.glob("z*")]
+        assert archives == [["a"], ["a"]]
         names = {name for number, name in enumerate(BEHAVIOURS) if f"Manifest/{number}" in ready}
         assert set(BEHAVIOURS) - names == {"syntax", "broken import"}
 
@@ -302,6 +310,11 @@ class TestApart:
             ("an import reads the working folder", "import os\nkept = os.path.abspath('x')"),
             ("an import reads the process id", "import os\nkept = os.getpid()"),
             ("an import prints", "print('up')"),
+            ("an import prints", "import ctypes\nctypes.CDLL(None).printf(b'up')"),
+            ("an import shares memory", "import mmap\nkept = mmap.mmap(-1, 4096)"),
+            ("an import writes into its folders", "open('kept', 'w').close()"),
+            ("an import reads HOME", "import os\nplace = os.environb[b'HOME']"),
+            ("an import reads the working folder", "import os\nplace = os.getcwdb()"),
             ("an import raises ZeroDivisionError", "1 / 0"),
             ("an import raises SystemExit", "raise SystemExit(0)"),
             ("it has ended", "import os\nos._exit(3)"),
