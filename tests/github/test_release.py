@@ -171,7 +171,8 @@ def digests(folder: Path) -> dict[str, str]:
 def test_the_image_is_the_base_and_one_layer(rehearsal: Rehearsal, registry: str, tmp_path: Path) -> None:
     [archive] = (rehearsal.released / "dist").glob("*.oci.tar")
     with tarfile.open(archive) as members:
-        members.extractall(tmp_path / "image", filter="data")
+        members.extraction_filter = getattr(tarfile, "data_filter", None)  # which Python 3.11.2 does not know
+        members.extractall(tmp_path / "image")
     crane(tmp_path, "push", "image", f"{registry}/made:1")
     crane(tmp_path, "validate", "--remote", f"{registry}/made:1")
     digest = json.loads((tmp_path / "image/index.json").read_text())["manifests"][0]["digest"]
