@@ -43,10 +43,6 @@ def open_merged(repository: Repository, rev: str | None, now: dt.datetime, envir
         Refused: ``rev`` is not merged.
     """
     branch = default_branch_rev(repository, environ)
-    if branch is None:
-        raise UsageError(
-            "cannot tell which branch counts as merged", remedy="commit, or `git remote set-head origin --auto`"
-        )
     policy_revision = repository.resolve(branch)
     commit = policy_revision if rev is None else repository.resolve(rev)
     if commit != policy_revision and not repository.is_ancestor(commit, policy_revision):

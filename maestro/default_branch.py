@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from maestro.errors import UsageError
 from maestro.github_event import read_event
 from maestro.repository import Repository
+from maestro.selection import default_branch_of
 
 
-def default_branch_rev(repository: Repository, environ: Mapping[str, str]) -> str | None:
-    """A revision to resolve, or None where nothing says which.
+def default_branch_rev(repository: Repository, environ: Mapping[str, str]) -> str:
+    """A revision to resolve.
 
-    A checkout in a job has no ``origin/HEAD``, and whoever may push a branch may call it ``main``: the event says which
-    branch is the default.
+    A checkout in a job has no ``origin/HEAD``, and whoever may push a branch may call it ``main``: there the event says
+    which branch is the default.
 
     Raises:
-        UsageError: GitHub's event cannot be read.
+        UsageError: nothing says which it is, there is no commit yet, or GitHub's event cannot be read.
     """
-    return repository.default_branch_rev(_in_event(read_event(environ)))
-
-
-def _in_event(event: object) -> str | None:
-    about = event.get("repository") if isinstance(event, dict) else None
-    name = about.get("default_branch") if isinstance(about, dict) else None
-    return name if isinstance(name, str) and name else None
+    found = repository.remote_head() or repository.default_branch_rev(default_branch_of(read_event(environ)))
+    if found is None:
+        repository.resolve("HEAD")
+        raise UsageError(
+            "cannot tell which branch decides: more than one could, or none is fetched",
+            remedy="say which: `git remote set-head origin --auto`",
+        )
+    return found

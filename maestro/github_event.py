@@ -28,6 +28,6 @@ def read_event(environ: Mapping[str, str]) -> object:
     if event is None:
         raise UsageError(
             f"GITHUB_EVENT_PATH names no readable event: {path!r}",
-            remedy="name what to judge yourself: --target REV --head REV",
+            remedy="run it in a job of GitHub Actions as it is, or without GITHUB_ACTIONS=true",
         )
     return event

@@ -163,7 +163,7 @@ def _push(environ: Mapping[str, str], event: object) -> Selection:
     ref = push.text("ref")
     branch = ref.removeprefix("refs/heads/")
     before, after = push.commit("before"), push.commit("after")
-    default = _default_branch(event)
+    default = default_branch_of(event)
     if _is_zero(after) or push.get("deleted") is True:
         return Selection(HEAD, HEAD, True, f"every document: {branch} was deleted, this is what remains")
     if ref != f"refs/heads/{default}":
@@ -181,7 +181,7 @@ def _push(environ: Mapping[str, str], event: object) -> Selection:
 
 
 def _other(name: str, environ: Mapping[str, str], event: object, *, ref: str | None = None) -> Selection:
-    default = _default_branch(event)
+    default = default_branch_of(event)
     ref = ref or environ.get("GITHUB_REF", "")
     short = re.sub(r"^refs/(heads|tags|remotes)/", "", ref) or "the checkout"
     what = name or "an event without a name"
@@ -196,7 +196,8 @@ def _other(name: str, environ: Mapping[str, str], event: object, *, ref: str | N
     )
 
 
-def _default_branch(event: object) -> str | None:
+def default_branch_of(event: object) -> str | None:
+    """What an event calls the repository's default branch; None where it does not."""
     repository = event.get("repository") if isinstance(event, dict) else None
     name = repository.get("default_branch") if isinstance(repository, dict) else None
     return name if isinstance(name, str) and _is_plain(name) else None

@@ -16,7 +16,6 @@ from maestro.world import World
 if TYPE_CHECKING:
     from maestro.provenance.authenticate import Believed
     from maestro.provenance.trust_policy import TrustPolicy
-    from maestro.repository import Repository
 
 FORMATS = ("terminal", "json", "markdown")
 _LARGEST_POLICY = 4 << 20
@@ -93,11 +92,12 @@ def repository_root(arguments: argparse.Namespace, world: World) -> Path | None:
 
 
 def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | None) -> Decider:
+    from maestro.default_branch import default_branch_rev
     from maestro.provenance.trust_policy import TRUST_PATH
     from maestro.repository import Repository
 
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
-        revision = arguments.target or _default_branch(repository, world)
+        revision = arguments.target or default_branch_rev(repository, world.environ)
         tip = repository.snapshot(revision)
         if TRUST_PATH not in tip.entries or not tip.entries[TRUST_PATH].is_file:
             raise NoTrustPolicy(
@@ -119,15 +119,6 @@ def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | Non
         commit = (tip.commit or revision)[:12]
         said = f"{TRUST_PATH} at {revision} ({commit})"
         return _made(data, read, said, repository.root, TRUST_PATH, tip.commit)
-
-
-def _default_branch(repository: Repository, world: World) -> str:
-    from maestro.default_branch import default_branch_rev
-
-    found = default_branch_rev(repository, world.environ)
-    if found is None:
-        raise UsageError("there is no default branch whose trust.yaml could decide", remedy="name it: --target REV")
-    return found
 
 
 def _made(

@@ -38,10 +38,10 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
         branch = default_branch_rev(repository, world.environ)
-        tip = None if branch is None else repository.snapshot(branch)
-        if tip is None or CONFIG_PATH not in tip.entries:
+        tip = repository.snapshot(branch)
+        if CONFIG_PATH not in tip.entries:
             raise UsageError(
-                f"there is no {CONFIG_PATH} on the default branch: nothing says whose signature counts",
+                f"there is no {CONFIG_PATH} on {branch}: nothing says whose signature counts",
                 remedy="list the bundle's keys under `bundles` there, in a reviewed change",
             )
         config = load_config(CONFIG_PATH, tip.read(CONFIG_PATH))

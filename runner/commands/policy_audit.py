@@ -62,8 +62,6 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     log_checking.refuse_nonsense(arguments)
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
         branch = default_branch_rev(repository, world.environ)
-        if branch is None:
-            raise UsageError("there is no default branch that could be audited", remedy="commit maestro.yaml")
         tip = repository.snapshot(branch)
         commit = repository.resolve(branch)
         history = repository.history(commit)

@@ -107,9 +107,9 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
     release = load_release(arguments.release, read_named(path, arguments.release, _LARGEST))
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
         branch = arguments.target or default_branch_rev(repository, world.environ)
-        tip = None if branch is None else repository.snapshot(branch)
-        if tip is None or CONFIG_PATH not in tip.entries:
-            raise UsageError(f"there is no {CONFIG_PATH} at the policy revision", remedy="write one and merge it")
+        tip = repository.snapshot(branch)
+        if CONFIG_PATH not in tip.entries:
+            raise UsageError(f"there is no {CONFIG_PATH} at {branch}", remedy="`maestro init` writes one; merge it")
         config_data = tip.read(CONFIG_PATH)
         config = load_config(CONFIG_PATH, config_data)
         door = BundleDoor(repository.root, world.now(), world.environ)

@@ -301,10 +301,23 @@ def test_a_branch_that_somebody_called_main_does_not_decide(tmp_path: Path, repo
     event.write_text('{"repository": {"default_branch": "master"}}')
     told = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(event)}
     with Repository.open(clone.path, clone.environ) as repository:
-        assert default_branch_rev(repository, {}) is None
+        with pytest.raises(UsageError, match="more than one could"):
+            default_branch_rev(repository, {})
         assert default_branch_rev(repository, told) == "origin/master"
         with pytest.raises(UsageError, match="names no readable event"):
             default_branch_rev(repository, {"GITHUB_ACTIONS": "true"})
+
+
+def test_before_the_first_commit_no_branch_decides(repo: GitRepo) -> None:
+    with opened(repo) as repository, pytest.raises(UsageError, match="no commit yet"):
+        default_branch_rev(repository, {})
+
+
+def test_what_the_remote_says_needs_no_event(tmp_path: Path, repo: GitRepo) -> None:
+    repo.commit({"a": "a"})
+    clone = repo.clone(tmp_path / "clone")
+    with Repository.open(clone.path, clone.environ) as repository:
+        assert default_branch_rev(repository, {"GITHUB_ACTIONS": "true"}) == "origin/main"
 
 
 def test_the_default_branch_without_a_remote(repo: GitRepo) -> None:

@@ -90,8 +90,6 @@ def governed(arguments: argparse.Namespace, world: World) -> Governed:
 
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
         branch = default_branch_rev(repository, world.environ)
-        if branch is None:
-            raise UsageError("there is no default branch whose keys could be believed", remedy="commit maestro.yaml")
         tip = repository.snapshot(branch)
         if CONFIG_PATH not in tip.entries:
             raise UsageError(f"there is no maestro.yaml on {branch}", remedy="`maestro init` writes one; merge it")
