@@ -30,8 +30,6 @@ class Uses:
 
     def note(self, of: Type, wanted: Type) -> None:
         """Arguments within ``of`` stand where ``wanted`` is wanted."""
-        if types.stated(wanted) is None:
-            return
         for name, asked in _given(of, wanted):
             kept = self.found.setdefault(name, [])
             if asked not in kept:

@@ -10,7 +10,7 @@ comprehension, iteration by
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from policy.preflight.argument_types import Taken, Uses
 from policy.preflight.builtins import ALLOWED, ARITHMETIC, GUARDS, declared
 from policy.preflight.computed.table import COMPUTED
 from policy.preflight.parser import Refused
+from policy.preflight.terms import calls, direct, every_name, names_of, variables
 from policy.preflight.text import encode, reserved
 from policy.preflight.tree import Place, Statement, Term
 from policy.preflight.types import ANY, Type
@@ -189,11 +190,11 @@ class Body:
         for statement in statements:
             declares = statement.some if statement.some else []
             if statement.term is not None and statement.term.name == "assign" and statement.term.kind == "call":
-                declares = _variables(statement.term.parts[0])
+                declares = variables(statement.term.parts[0])
             elif statement.member is not None and not statement.every:
                 declares = [name for name in statement.member[:2] if name is not None and name.kind == "var"]
             self.later |= {name.name for name in declares}
-            self.own |= _names(statement)
+            self.own |= names_of(statement)
         pending = list(statements)
         while pending:
             pending.remove(self.first_safe(pending))
@@ -305,7 +306,7 @@ class Body:
     def negated_equality(self, term: Term) -> tuple[str, Type]:
         """OPA takes calls out from under ``not``, but leaves an equality's references: undefined is not equal."""
         sides: list[Atom] = []
-        for part in sorted(term.parts, key=lambda part: not _calls(part)):
+        for part in sorted(term.parts, key=lambda part: not calls(part)):
             if part.kind == "ref":
                 sides.append(Atom(*self.reference(part, iterate=False)))
             elif part.kind in ("call", "var", "null", "boolean", "number", "string") and not self.is_reference(part):
@@ -465,7 +466,7 @@ class Body:
             if pattern.kind == "array" and self.open(pattern):
                 self.destructure(pattern, other, place)
                 return
-        if _calls(right) and not _calls(left):
+        if calls(right) and not calls(left):
             left, right = right, left
         one, other_side = self.atom(left), self.atom(right)
         self.comparable(one, other_side, place)
@@ -494,8 +495,8 @@ class Body:
     def comparable(self, one: Atom, other: Atom, place: tuple[int, int]) -> None:
         self.names.uses.note(one.type, other.type)
         self.names.uses.note(other.type, one.type)
-        names = all(of.type["type"] == "any" for of in (one, other))
-        if types.is_untyped(one.type) and types.is_untyped(other.type) and not names:
+        bare = all(of.type["type"] == "any" for of in (one, other))
+        if types.is_untyped(one.type) and types.is_untyped(other.type) and not bare:
             message = "both of these hold what has no type, as `set()` and an argument do: OPA refuses to compile it"
             raise Refused(place, message, "compare with `count(…) == 0`, or each part by itself")
         if not types.overlap(one.type, other.type):
@@ -698,11 +699,11 @@ class Body:
             Refused: so it is here.
         """
         within: set[str] = set()
-        for part in (inner for side in sides for inner in _direct(side) if inner.kind.endswith("comprehension")):
-            within |= {name for name in _every_name(part) if not self.names.is_global(name)}
-        for part in (inner for side in sides for inner in _direct(side) if inner.kind == "ref"):
+        for part in (inner for side in sides for inner in direct(side) if inner.kind.endswith("comprehension")):
+            within |= {name for name in every_name(part) if not self.names.is_global(name)}
+        for part in (inner for side in sides for inner in direct(side) if inner.kind == "ref"):
             for key in part.parts[1:]:
-                if shared := _every_name(key) & within:
+                if shared := every_name(key) & within:
                     message = f"a reference by {min(shared)} beside a comprehension that uses it"
                     raise Refused(part.place, f"{message}: OPA refuses to compile it", "give the comprehension a name")
 
@@ -809,7 +810,7 @@ class Body:
     def atoms(self, parts: list[Term]) -> list[Atom]:
         """An atom for each, calls before references, as OPA evaluates them."""
         found: dict[int, Atom] = {}
-        for at in sorted(range(len(parts)), key=lambda at: not _calls(parts[at])):
+        for at in sorted(range(len(parts)), key=lambda at: not calls(parts[at])):
             found[at] = self.atom(parts[at])
         return [found[at] for at in range(len(parts))]
 
@@ -888,61 +889,8 @@ def _by_bytes(text: str) -> bool:
     return not negated or (len(negated) == 1 and negated[0] in ("+", "*") and "(" not in plain)
 
 
-def _variables(term: Term) -> list[Term]:
-    if term.kind == "var":
-        return [term]
-    if term.kind in ("array",):
-        return [name for part in term.parts for name in _variables(part)]
-    return []
-
-
-def _names(statement: Statement) -> set[str]:
-    """The variables of a statement, without those in bodies within it."""
-    pending = [statement.term] if statement.term is not None else []
-    pending += [term for term in statement.member or () if term is not None and not statement.every]
-    if statement.member is not None and statement.every:
-        pending.append(statement.member[2])
-    found = set()
-    while pending:
-        term = pending.pop()
-        if term.kind == "var" and not term.name.startswith("$"):
-            found.add(term.name)
-        elif not term.kind.endswith("comprehension"):
-            pending += term.parts
-    return found
-
-
 def _iterable(of: Type, place: Place) -> None:
     """Whether OPA has types for what iteration gives; Refused where it has none."""
     if [] in (types.alternatives(types.keys(of)), types.alternatives(types.values(of) or ANY)):
         message = "iteration over what a comprehension made of an argument: OPA has no type for it"
         raise Refused(place, message, "iterate within the comprehension")
-
-
-def _direct(term: Term) -> Iterator[Term]:
-    """A term, and what stands in it without a call or a comprehension around it."""
-    yield term
-    if term.kind in ("array", "set", "object", "ref"):
-        for part in term.parts:
-            yield from _direct(part)
-
-
-def _every_name(term: Term) -> set[str]:
-    """All variables in a term, bodies included."""
-    found = {term.name} if term.kind == "var" else set()
-    for part in term.parts:
-        found |= _every_name(part)
-    pending = list(term.body)
-    while pending:
-        statement = pending.pop()
-        terms = [*statement.some, *(part for part in statement.member or () if part is not None)]
-        terms += [statement.term] if statement.term is not None else []
-        for part in terms:
-            found |= _every_name(part)
-        pending += [*statement.body, *(inner for operand in statement.operands for inner in operand)]
-    return found
-
-
-def _calls(term: Term) -> bool:
-    """Whether a call stands somewhere in a term, not counting those within comprehensions."""
-    return term.kind == "call" or any(_calls(part) for part in term.parts)

@@ -608,9 +608,6 @@ class _Parser:
         self.need(closing)
         return found
 
-    def comprehends(self) -> bool:
-        return self.sees("|")
-
     def array(self) -> Term:
         place = self.place()
         self.need("[")

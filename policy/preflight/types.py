@@ -98,6 +98,12 @@ def is_untyped(of: Type) -> bool:
 
 def parts(one: Type, other: Type) -> list[tuple[Type, Type]]:
     """What two arrays, sets or objects hold, side by side."""
+    loose, free = (of.get("dynamic", {}) if of["type"] == "object" else {} for of in (one, other))
+    return _held(one, other) + ([(loose["key"], free["key"])] if loose and free else [])
+
+
+def _held(one: Type, other: Type) -> list[tuple[Type, Type]]:
+    """The same without the keys that may be any, which OPA does not compare."""
     if one["type"] == "set":
         first, second = one.get("of", ANY), other.get("of", ANY)
         pairs = [(element, second) for element in one.get("each", [first])]
@@ -108,10 +114,8 @@ def parts(one: Type, other: Type) -> list[tuple[Type, Type]]:
     if one["type"] == "object":
         left = {entry["key"]: entry["value"] for entry in one.get("static", [])}
         right = {entry["key"]: entry["value"] for entry in other.get("static", [])}
-        loose, free = (of.get("dynamic", {}) for of in (one, other))
-        found = [(left.get(key, loose.get("value", ANY)), right.get(key, free.get("value", ANY)))
-                 for key in left | right]  # fmt: skip
-        return [*found, *((loose[part], free[part]) for part in loose.keys() & free.keys())]
+        loose, free = (of.get("dynamic", {}).get("value", ANY) for of in (one, other))
+        return [(left.get(key, loose), right.get(key, free)) for key in left | right] + [(loose, free)]
     return []
 
 
@@ -156,26 +160,17 @@ def overlap(one: Type, other: Type) -> bool:
 def _overlap(one: Type, other: Type) -> bool:
     if one["type"] != other["type"]:
         return False
-    if one["type"] == "set":
-        return all(overlap(first, second) for first, second in parts(one, other))
+    lacking = one["type"] in ("array", "object") and (_lacks(one, other) or _lacks(other, one))
+    return not lacking and all(overlap(first, second) for first, second in _held(one, other))
+
+
+def _lacks(one: Type, other: Type) -> bool:
+    """Whether an array or object has no place for what the other has for certain."""
+    if "dynamic" in one:
+        return False
     if one["type"] == "array":
-        first, second = one.get("static", []), other.get("static", [])
-        if (len(first) > len(second) and "dynamic" not in other) or (len(second) > len(first) and "dynamic" not in one):
-            return False
-        longest = max(len(first), len(second)) + ("dynamic" in one and "dynamic" in other)
-        return all(overlap(_element(one, at), _element(other, at)) for at in range(longest))
-    if one["type"] == "object":
-        left = {entry["key"]: entry["value"] for entry in one.get("static", [])}
-        right = {entry["key"]: entry["value"] for entry in other.get("static", [])}
-        if (left.keys() - right.keys() and "dynamic" not in other) or (
-            right.keys() - left.keys() and "dynamic" not in one
-        ):
-            return False
-        loose, free = (of.get("dynamic", {}).get("value", ANY) for of in (one, other))
-        return overlap(loose, free) and all(
-            overlap(left.get(key, loose), right.get(key, free)) for key in left.keys() | right.keys()
-        )
-    return True
+        return len(other.get("static", [])) > len(one.get("static", []))
+    return bool({entry["key"] for entry in other.get("static", [])} - {entry["key"] for entry in one.get("static", [])})
 
 
 def _element(of: Type, at: int) -> Type:

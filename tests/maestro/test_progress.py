@@ -7,16 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maestro.progress import Progress, wanted
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-class Gone(Terminal):
-    def write(self, text: str) -> int:
-        raise BrokenPipeError
+from tests.support.terminals import Gone, Terminal
 
 
 class Clock:

@@ -10,22 +10,13 @@ from runner.audience import LINE_SECONDS, Lines, Watched, audience
 from runner.execution import Attempt, Ending, Task, executions_of
 from runner.live_screen import LiveScreen
 from runner.live_table import RunTable
+from tests.support.terminals import Gone, Terminal
 
 EXECUTIONS = executions_of("run", Task("Manifest/a", ("true",)), 3)
 
 
 def ending(number: int) -> Ending:
     return Ending(EXECUTIONS[number].id, (Attempt(1, 1, "succeeded", "", None, None, None, None),))
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-class Gone(Terminal):
-    def write(self, text: str) -> int:
-        raise BrokenPipeError
 
 
 def test_a_log_gets_a_line_now_and_then() -> None:

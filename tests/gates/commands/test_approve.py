@@ -22,6 +22,7 @@ from maestro.selection import SelectionOptions, select
 from maestro.world import World
 from tests.support.git_repo import GitRepo
 from tests.support.ssh_keys import certified, key
+from tests.support.terminals import Terminal
 from tests.support.tools import tool
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
@@ -38,18 +39,11 @@ deny_replicas contains "fewer than two" if input.spec.replicas < 2
 """
 
 
-class Screen(io.StringIO):
-    """Standard error of a person, and a terminal to type at."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 def run(repo: GitRepo, *arguments: str, now: dt.datetime = NOW, typed: str | None = None) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     world = World(environ=repo.environ, cwd=repo.path, stdout=out, stderr=err, now=lambda: now)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", io.StringIO() if typed is None else Screen(typed))
+        patch.setattr(sys, "stdin", io.StringIO() if typed is None else Terminal(typed))
         code = main(["approve", "--target", "main", *arguments], world)
     return code, out.getvalue(), err.getvalue()
 

@@ -17,6 +17,7 @@ from maestro.evidence.verdict import read_attested
 from tests.gates.governed import FLAG, MANIFEST, SETTINGS, Answer, check, governed, maestro
 from tests.maestro.evidence.keys import pem, row
 from tests.support.git_repo import GitRepo
+from tests.support.terminals import Terminal
 from tests.support.tools import tool
 
 REPORT = Draft202012Validator(json.loads((Path(__file__).parents[3] / "docs/schema/report.v1.json").read_text()))
@@ -223,10 +224,6 @@ def test_a_terminal_is_painted_unless_it_asks_not_to_be(repo: GitRepo, environ: 
     from maestro.cli import main
     from maestro.world import World
     from tests.gates.governed import NOW
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
 
     screen = Terminal()
     world = World({**repo.environ, **environ}, repo.path, io.StringIO(), screen, lambda: NOW)

@@ -14,6 +14,7 @@ from gates.commands.explain import pages_folder, read_sections, split_sections
 from gates.waivers import BREAK_GLASS_RULE
 from maestro.cli import main
 from maestro.world import World
+from tests.support.terminals import Terminal
 
 PACK = """\
 # METADATA
@@ -39,11 +40,7 @@ packs: [policy/packs/*]
 
 
 def explain(cwd: Path, rule: str, *, tty: bool = False) -> tuple[int, str, str]:
-    class Stream(io.StringIO):
-        def isatty(self) -> bool:
-            return tty
-
-    out, err = Stream(), Stream()
+    out, err = (Terminal() if tty else io.StringIO() for _ in range(2))
     environ = {"PATH": os.environ["PATH"], "HOME": str(cwd), "GIT_CONFIG_GLOBAL": os.devnull}
     code = main(["explain", rule], World(environ=environ, cwd=cwd, stdout=out, stderr=err))
     return code, out.getvalue(), err.getvalue()
