@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policy.preflight.lower import PREFIX
+from policy.preflight.ordering import PREFIX
 
 _BREAK = ' else := v if {\n\tv := to_number("unsupported")\n}'
 _ORDERED_TEXT = "`^[#-Z^-~]*$`"

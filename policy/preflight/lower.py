@@ -18,21 +18,19 @@ from policy.preflight import types
 from policy.preflight.argument_types import Taken, Uses
 from policy.preflight.builtins import ALLOWED, ARITHMETIC, GUARDS, declared
 from policy.preflight.computed.table import COMPUTED
+from policy.preflight.ordering import PREFIX, Texts, in_order
 from policy.preflight.parser import Refused
 from policy.preflight.terms import calls, direct, every_name, names_of, variables
 from policy.preflight.text import encode, reserved
 from policy.preflight.tree import Place, Statement, Term
 from policy.preflight.types import ANY, Type
 
-PREFIX = "mc__"
 _PATTERN = re.compile(
     r"(?:[A-Za-z0-9 @:/_,;=<>~%&'#!.-]|\\[.\-/+*?()|]|\[\^?[A-Za-z0-9@:/_. +-]+\]"
     r"|[()|^$?*+]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\})*"
 )
 _OPERATORS = {"equal": "==", "neq": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "plus": "+", "minus": "-",
               "mul": "*", "and": "&", "or": "|", "internal.member_2": "in"}  # fmt: skip
-_OURS = re.compile(PREFIX + r"[a-z]+[0-9]+")
-_NEVER_FAILS = re.compile(r"\w+ := (?:[\[{\"0-9-]|true|false|null|set\(\))|true$")
 _VERB = re.compile(r"%(.?)")
 
 
@@ -71,6 +69,11 @@ class Names:
     uses: Uses = field(default_factory=Uses)
     """Of the arguments of the function whose body this is."""
     counter: int = 0
+
+    @property
+    def texts(self) -> Texts:
+        """What the order of a body's lines depends on."""
+        return Texts(self.raising, self.looping, self.total, self.root)
 
     def fresh(self, hint: str = "t") -> str:
         self.counter += 1
@@ -111,8 +114,6 @@ class Body:
         self.under_not = False
         self.binds = True
         """Not within what `and`, `or` or `not` takes without braces."""
-        self.last = ""
-        """What the last iteration gives."""
         self.ordered = False
         """Whether the order of iteration shows: in array comprehensions."""
 
@@ -205,54 +206,23 @@ class Body:
         for statement in pending:
             kept = {name: replace(local) for name, local in self.locals.items()}
             later, lines, iterations = set(self.later), len(self.lines), self.iterations
-            last = self.last
             try:
                 self.statement(statement)
             except Unsafe as unsafe:
                 first = first or unsafe
                 self.locals, self.later, self.iterations = kept, later, iterations
-                self.last = last
                 del self.lines[lines:]
             else:
                 return statement
         raise first or AssertionError
 
-    def finish(self, place: Place) -> None:
-        """Every declared name must have been used: OPA refuses others. And where a body iterates, nothing that
-        iteration does not touch may come after a call that can break: regopy evaluates it first, and if it fails the
-        break is missed."""
-        touched: set[str] = set()
-        raised = False
-        late: set[str] = set()
-        for line in reversed(self.lines):
-            assigned, _, value = line.partition(" := ")
-            if self.loops(line) or (value and set(_OURS.findall(assigned)) & late):
-                late |= set(_OURS.findall(line))
-        for line in self.lines if late else ():
-            found = set(_OURS.findall(line))
-            assigned, _, value = line.partition(" := ")
-            if line.startswith("some ") and not (raised and not found & touched):
-                touched |= found
-            elif found & touched:
-                touched |= set(_OURS.findall(assigned)) if value else set()
-            elif raised and not _NEVER_FAILS.match(line) and value not in self.names.total:
-                raise Refused(
-                    place,
-                    "what does not depend on the iteration comes after a call that may break",
-                    "write it before the iteration",
-                )
-            if self.loops(line):
-                touched |= found
-            if (value or found & (touched | late)) and any(text in line for text in self.names.raising):
-                raised = True
-                touched |= set(_OURS.findall(assigned)) if value else set()
+    def finish(self) -> None:
+        """Every declared name must have been used: OPA refuses others. And nothing may come before a call that can
+        break and stands before it."""
+        self.lines = in_order(self.lines, self.names.texts, self.names.fresh)
         for name, local in self.locals.items():
             if local.declared and not local.used and not name.startswith("$"):
                 raise Refused(local.place, f"{name} is declared and not used", "remove it, or write `_`")
-
-    def loops(self, line: str) -> bool:
-        """Whether a line iterates, or asks something that does."""
-        return line.startswith("some ") or any(text in line for text in self.names.looping)
 
     def statement(self, statement: Statement) -> None:
         if statement.withs:
@@ -352,7 +322,6 @@ class Body:
         _iterable(source.type, place)
         if self.ordered and not types.only(source.type, "array"):
             source = self.guard("ordered", source)
-        self.last = names[-1]
         if keyed:
             self.lines.append(f"some {names[0]}\n{names[1]} := {source.text}[{names[0]}]")
         else:
@@ -378,8 +347,8 @@ class Body:
         outer.declare(value, Atom(v, inner))
         solved = Body(self.names, outer)
         solved.run(statement.body)
-        solved.finish(statement.place)
-        outer.finish(statement.place)
+        solved.finish()
+        outer.finish()
         one, ok, count, bad, many = (self.names.fresh() for _ in range(5))
         solved.lines.append(f"{one} := 1")
         text = "\n".join(
@@ -387,28 +356,28 @@ class Body:
              f"{ok} := {{{one} |", *solved.lines, "}", f"{count} := count({ok})",
              f"{count} == 0"]
         )  # fmt: skip
-        self.lines.append(f"{bad} := {{{k} |\n{text}\n}}\n{many} := count({bad})\n{many} == 0")
+        self.lines += [f"{bad} := {{{k} |\n{text}\n}}", f"{many} := count({bad})", f"{many} == 0"]
 
     def logic(self, statement: Statement) -> None:
         """Bodies joined by `and`, `or`, or one negated: each is solved apart, and its solutions are counted."""
-        lines, solved = [], []
+        solved = []
         for operand in statement.operands:
             inner = Body(self.names, self)
             inner.binds = statement.braces
             inner.run(operand)
-            inner.finish(statement.place)
+            inner.finish()
             one, ok = self.names.fresh(), self.names.fresh()
             text = "\n".join([*inner.lines, f"{one} := 1"])
-            lines.append(f"{ok} := {{{one} |\n{text}\n}}")
+            self.lines.append(f"{ok} := {{{one} |\n{text}\n}}")
             solved.append(ok)
         if statement.logic == "or":
             united = self.names.fresh()
-            lines.append(f"{united} := {' | '.join(solved)}")
+            self.lines.append(f"{united} := {' | '.join(solved)}")
             solved = [united]
         for ok in solved:
             count = self.names.fresh()
-            lines.append(f"{count} := count({ok})\n{count} {'==' if statement.logic == 'not' else '!='} 0")
-        self.lines.append("\n".join(lines))
+            wanted = "==" if statement.logic == "not" else "!="
+            self.lines += [f"{count} := count({ok})", f"{count} {wanted} 0"]
 
     def helpers(self, name: str) -> None:
         self.names.helpers.add(name)
@@ -577,7 +546,7 @@ class Body:
         inner.ordered = term.kind == "arraycomprehension"
         inner.run(term.body)
         heads = [replace(head, type=types.closed(head.type)) for head in map(inner.name, term.parts)]
-        inner.finish(term.place)
+        inner.finish()
         body = "\n".join(inner.lines)
         if term.kind == "arraycomprehension":
             if inner.iterations > 1:
@@ -616,12 +585,6 @@ class Body:
                 raise AssertionError(atom)
             done, known = found
             text, of = known.text, known.type
-            root = self.names.root
-            if text.startswith(root) and iterate and self.last and self.names.raising:
-                # Tied to the iteration, so that regopy does not evaluate it before a call that may break.
-                tied = self.names.fresh()
-                self.lines.append(f"{tied} := [{root}, {self.last}]")
-                text = f"{tied}[0]{text.removeprefix(root)}"
         for part in parts[done:]:
             text, of = self.step(text, of, part, iterate=iterate)
         return text, of

@@ -11,7 +11,8 @@ from policy.engines.engine import Program
 from policy.preflight import types
 from policy.preflight.argument_types import Taken, Uses, assumptions
 from policy.preflight.helpers import module as helper_module
-from policy.preflight.lower import PREFIX, Atom, Body, Global, Names, scalar
+from policy.preflight.lower import Atom, Body, Global, Names, scalar
+from policy.preflight.ordering import PREFIX
 from policy.preflight.parser import KEYWORDS, Refused, parse
 from policy.preflight.tree import Module, Rule, Term
 from policy.preflight.types import ANY, Type
@@ -370,7 +371,7 @@ class _Writer:
         if self.group.kind == "object":
             key = self.key(rule, body)
         atom = Atom("true", types.BOOLEAN, constant=True) if value is None else body.atom(value)
-        body.finish(rule.place)
+        body.finish()
         self.assume(rule, atom.type)
         lines = body.lines
         head += key

@@ -137,6 +137,38 @@ FOUND: dict[str, tuple[str, Any]] = {
         "x if { some v; input[v]; input[v] in [[w | some w in input.n; w != v]] }",
         {"n": [2]},
     ),
+    "an error before another iteration that has nothing": (
+        'x if { [y, z] := input[_].a; y = concat("b", z); input.s[_] }',
+        {"b": {"a": ["", 1]}},
+    ),
+    "an error before an element that is not there": (
+        'x if { some y in input; concat("b", y.a) == "d"; y.b }',
+        {"c": {"a": 1}},
+    ),
+    "an error before a comparison, after an array is taken apart": (
+        'x if { [y, z] := input.b.a; concat("b", z) == "d"; y == 1 }',
+        {"b": {"a": ["", 1]}},
+    ),
+    "an error under not, before what is not there": (
+        'x if { some y in input; not concat("b", y.a) == "d"; y.b }',
+        {"c": {"a": 1}},
+    ),
+    "an error in a function, before what is not there": (
+        'f(z) if concat("b", z) == "d"\nx if { some y in input; f(y.a); y.b }',
+        {"c": {"a": 1}},
+    ),
+    "an error in a function under not, before a rule that is undefined": (
+        'f(z) if concat("b", z) == "d"\nr if input.r\nx if { some y in input; not f(y.a); r }',
+        {"c": {"a": 1}},
+    ),
+    "an error in every, before what is not there": (
+        'x if { some y in input; every z in y.a { concat("b", z) == "d" }; y.b }',
+        {"c": {"a": [1]}},
+    ),
+    "an error before text that reads like a name": (
+        'x if { some y in input; concat("b", y.a) == "d"; y.b == "the input" }',
+        {"c": {"a": 1, "b": "an input"}},
+    ),
     "a function's argument, beside such a comprehension": (
         "f(a, b) if a == b\nx if { some v; input[v]; f(input[v], [w | some w in input.n; w != v]) }",
         {"n": [2]},
