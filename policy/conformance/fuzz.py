@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from policy.conformance.breaking import breaking
 from policy.conformance.compare import Outcome, compare
 from policy.engines.choose import trusted_conftest
 from policy.engines.engine import Engine, Program
@@ -526,6 +527,8 @@ def fuzz(seed: int, programs: int, conftest: Engine, regopy: Engine, *, until: f
         grammar = Grammar(seed * 1_000_003 + number)
         if number % 3 == 0:
             program = Typed(seed * 1_000_003 + number).program()
+        elif number % 3 == 1:
+            program = breaking(seed * 1_000_003 + number)
         else:
             program = grammar.program() if number % 8 == 0 else single(grammar)
         inputs: Sequence[Any] = [grammar.input() for _ in range(1 if number % 3 == 0 else 6)]

@@ -60,6 +60,8 @@ class Names:
     helpers: set[str] = field(default_factory=set)
     raising: set[str] = field(default_factory=set)
     """Texts of calls and rules that may break the input."""
+    strict: set[str] = field(default_factory=set)
+    """Those of them that break it, or have a value."""
     looping: set[str] = field(default_factory=set)
     """Texts of calls and rules that iterate inside."""
     root: str = "input"
@@ -73,7 +75,12 @@ class Names:
     @property
     def texts(self) -> Texts:
         """What the order of a body's lines depends on."""
-        return Texts(self.raising, self.looping, self.total, self.root)
+        return Texts(self.raising, self.strict, self.looping, self.total, self.root)
+
+    def breaks(self, text: str) -> None:
+        """A call that breaks the input, or has a value."""
+        self.raising.add(text)
+        self.strict.add(text)
 
     def fresh(self, hint: str = "t") -> str:
         self.counter += 1
@@ -338,7 +345,7 @@ class Body:
             raise Refused(domain.place, "nothing can be in this", "give it a collection")
         _iterable(source.type, domain.place)
         self.helpers("collection")
-        self.names.raising.add(f"data.{PREFIX}.collection({source.text})")
+        self.names.breaks(f"data.{PREFIX}.collection({source.text})")
         self.lines.append(f"data.{PREFIX}.collection({source.text})")
         outer = Body(self.names, self)
         k, v = self.names.fresh("v"), self.names.fresh("v")
@@ -701,7 +708,7 @@ class Body:
             return self.asked(term, atoms, declaration["result"])
         text = self.called(name, atoms)
         if not all(types.fits(atom.type, of) for atom, of in zip(atoms, wanted, strict=True)):
-            self.names.raising.add(text)
+            self.names.breaks(text)
         result: Type = declaration["result"]
         return text, result
 
@@ -743,7 +750,7 @@ class Body:
                 if not all(types.only(each.type, "number") for each in atoms):
                     self.helpers("order")
                     text = f"data.{PREFIX}.order({atoms[0].text}, {atoms[1].text})"
-                    self.names.raising.add(text)
+                    self.names.breaks(text)
                     self.lines.append(text)
             elif guard is not None:
                 atoms[at] = self.guard(guard, atom)
@@ -757,7 +764,7 @@ class Body:
         self.helpers(kind)
         name = self.names.fresh()
         text = f"data.{PREFIX}.{kind}({atom.text})"
-        self.names.raising.add(text)
+        self.names.breaks(text)
         if kind in ("integers", "ordered"):
             self.names.looping.add(text)
         self.lines.append(f"{name} := {text}")

@@ -17,7 +17,6 @@ PREFIX = "mc__"
 _LITERAL = r"\"(?:[^\"\\]|\\.)*\"|`[^`]*`"
 _OURS = re.compile(rf"{_LITERAL}|({PREFIX}[a-z]+[0-9]+)")
 _NEVER_FAILS = re.compile(rf"[\[{{\"0-9-]|true$|false$|null$|set\(\)$|{PREFIX}[a-z]+[0-9]+$")
-_GUARD = re.compile(rf"data\.{PREFIX}\.(?!asked\()")
 _HEAD = re.compile(r"(some \w+\n\w+ := |some \w+ in |\[[\w, ]*\] := |\w+ := )?(.*)", re.DOTALL)
 
 
@@ -28,16 +27,23 @@ def names_in(text: str) -> list[str]:
 
 def _replaced(text: str, name: str, other: str) -> str:
     """One name or root replaced by a name, except within constants."""
-    found = re.compile(rf"({_LITERAL})|(?<![\w.]){re.escape(name)}(?!\w)")
+    end = r"(?!\w)" if name[-1].isalnum() else ""
+    found = re.compile(rf"({_LITERAL})|(?<![\w.]){re.escape(name)}{end}")
     return found.sub(lambda match: match[1] or other, text)
+
+
+def _mentions(line: str, texts: Collection[str]) -> bool:
+    """Whether one of these calls and rules stands in a line."""
+    return any(text in line and _replaced(line, text, "") != line for text in texts)
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Of calls and rules: those that may break the input, that iterate inside, and that are never undefined; and of the
-    input itself."""
+    """Of calls and rules: those that may break the input, which of these never fail otherwise, those that iterate
+    inside, and those that are never undefined; and of the input itself."""
 
     raising: Collection[str]
+    strict: Collection[str]
     looping: Collection[str]
     total: Collection[str]
     root: str
@@ -55,10 +61,10 @@ class _Order:
     raised: list[str] = field(default_factory=list)
 
     def line(self, line: str) -> None:
-        raising = any(text in line for text in self.texts.raising)
+        raising = _mentions(line, self.texts.raising)
         head, value = self.head(line)
         value = self.renamed(value)
-        if self.raised and self.fails(head, value, raising=raising):
+        if self.raised and self.fails(head, self.head(line)[1]):
             value = self.tied(value, set(names_in(head)))
         if raising and not head:
             value = self.named(value)
@@ -85,13 +91,11 @@ class _Order:
             value = _replaced(value, name, other)
         return value
 
-    def fails(self, head: str, value: str, *, raising: bool) -> bool:
+    def fails(self, head: str, value: str) -> bool:
         """Whether a line may be undefined, false or empty instead of breaking."""
         if not head or head.startswith(("some ", "[")):
-            return not _GUARD.match(value)
-        if _NEVER_FAILS.match(value) or _GUARD.match(value) or value in self.texts.total:
-            return False
-        return not raising or value.startswith("data.")
+            return True
+        return not (_NEVER_FAILS.match(value) or value in self.texts.total or value in self.texts.strict)
 
     def tied(self, value: str, but: set[str]) -> str:
         """The same, after all that may break."""
@@ -116,7 +120,7 @@ class _Order:
         """What may break, under a name; and what insists that it holds."""
         name = self.fresh()
         self.raised.append(name)
-        if value.startswith("data."):
+        if not value.startswith("not ") and " in " not in value:
             self.add(f"{name} := ", value)
             return name
         self.add(f"{name} := ", f"{{1 |\n{value}\n}}")
@@ -125,7 +129,7 @@ class _Order:
 
 def in_order(lines: Sequence[str], texts: Texts, fresh: Callable[[], str]) -> list[str]:
     """The lines, each evaluated after what may break before it. ``fresh`` gives a new name."""
-    if not any(line.startswith(("some ", "[")) or any(text in line for text in texts.looping) for line in lines):
+    if not any(line.startswith(("some ", "[")) or _mentions(line, texts.looping) for line in lines):
         return list(lines)
     order = _Order(texts, fresh)
     for line in lines:

@@ -397,7 +397,7 @@ class _Writer:
         while new := [assumed for assumed in assumptions(uses, rule.place) if assumed not in tried]:
             for assumed in new:
                 tried.append(assumed)
-                names = replace(self.names, helpers=set(), raising=set(), looping=set())
+                names = replace(self.names, helpers=set(), raising=set(), strict=set(), looping=set())
                 body = Body(names)
                 for name, atom in self.arguments.items():
                     declared = Atom(atom.text, assumed.get(name, atom.type))
