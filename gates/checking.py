@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,8 +47,6 @@ class Judge:
     def __init__(self, asked: str, world: World) -> None:
         self._asked = asked
         self._environ = world.environ
-        self._choosing: threading.Thread | None = None
-        self._chosen: Engine | Exception | None = None
         self._lock: Lock | None = None
         self._lock_files: Files | None = None
         self.engine: Engine | None = None
@@ -68,11 +65,6 @@ class Judge:
             self._lock = ABSENT if self._lock_files is None else lock_at(self._lock_files)
         return self._lock
 
-    def get_ready(self) -> None:
-        """Look for the engine while git is asked: conftest takes as long to say its version as to judge."""
-        self._choosing = threading.Thread(target=self._choose, name="choosing the engine")
-        self._choosing.start()
-
     def __call__(self, pack: Pack, inputs: Sequence[Any]) -> list[Decision]:
         """``policy.decide.decide`` with the engine asked for.
 
@@ -80,29 +72,14 @@ class Judge:
             MaestroError: there is no such engine that could be trusted.
         """
         from policy.decide import decide
+        from policy.engines.choose import choose
 
         if self.engine is None:
-            if self._choosing is None:
-                self._choose()
-            else:
-                self._choosing.join()
-            if isinstance(self._chosen, Exception):
-                raise self._chosen
-            if self._chosen is None:
-                raise ToolFailure("looking for the engine ended without one")
-            self.engine = self._chosen
+            self.engine = choose(self._asked, self._environ, self._read_lock)
         begin = time.perf_counter()
         decisions = decide(pack, inputs, self.engine)
         self.seconds = time.perf_counter() - begin
         return decisions
-
-    def _choose(self) -> None:
-        from policy.engines.choose import choose
-
-        try:
-            self._chosen = choose(self._asked, self._environ, self._read_lock)
-        except Exception as error:  # belongs to whoever asks
-            self._chosen = error
 
 
 def prover(world: World) -> Prove:

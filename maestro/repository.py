@@ -139,10 +139,6 @@ class Repository:
             )
         return read_worktree(self.git, self.git_dir, self.objects, self.object_format)
 
-    def merge_base(self, one: str, other: str) -> str | None:
-        """The best common ancestor of two commits, or None (unrelated, or cut off by a shallow clone)."""
-        return next(iter(self.merge_bases(one, other)), None)
-
     def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
         """All best common ancestors of two commits: several where branches were merged into each other crosswise."""
         done = self.git.run("merge-base", "--all", "--end-of-options", one, other)
@@ -162,17 +158,6 @@ class Repository:
     def parents(self, commit: str) -> tuple[str, ...]:
         """The parents that the commit itself names, also those that a shallow clone does not have."""
         return tuple(self._header(commit, b"parent"))
-
-    def emails(self, commit: str) -> tuple[str, str]:
-        """The author's and the committer's address, as the commit claims; they prove nothing."""
-        author, committer = (self._header(commit, key)[0] for key in (b"author", b"committer"))
-        return _address(author), _address(committer)
-
-    def commits_between(self, base: str | None, head: str) -> tuple[str, ...]:
-        """The commits that ``head`` has and ``base`` lacks, newest first (as far as a shallow clone shows)."""
-        excluded = [] if base is None else ["^" + base]
-        output = self.git.output("rev-list", "--end-of-options", head, *excluded)
-        return tuple(output.decode("ascii").split())
 
     def history(self, tip: str) -> History:
         """Everything that was merged into a branch whose tip this commit is; two git processes, however long it is.
@@ -365,8 +350,3 @@ def _branches(rev: str) -> tuple[str, ...]:
     """The branches, by full name, that the short name at the beginning of ``rev`` can mean."""
     found = _SHORT_NAME.fullmatch(rev)
     return tuple(f"refs/{kind}/{found[1]}{found[2]}" for kind in ("remotes", "heads")) if found else ()
-
-
-def _address(person: str) -> str:
-    """The address in ``Name <address> seconds zone``; empty when there is none."""
-    return person.rpartition("<")[2].partition(">")[0] if "<" in person else ""

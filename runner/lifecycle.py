@@ -55,10 +55,6 @@ class Life:
         """Whether it has its final ending."""
         return self.phase in ("ended", "receipted")
 
-    def may_claim(self, attempt: int) -> bool:
-        """Whether this attempt is the one whose turn it is, and nobody has it."""
-        return self.phase == "published" and attempt == self.number
-
     def follows(self, attempt: int, outcome: Outcome) -> bool:
         """Whether another attempt follows one that ended so."""
         return outcome in AGAIN and self.idempotent and attempt < self.attempts

@@ -13,7 +13,6 @@ from maestro.documents.metadata import Metadata
 from maestro.documents.relation import Relation
 
 FlagType = Literal["release", "experiment", "operational", "kill-switch", "permission"]
-FLAG_TYPES: tuple[FlagType, ...] = ("release", "experiment", "operational", "kill-switch", "permission")
 
 
 class Extension(StrictModel):

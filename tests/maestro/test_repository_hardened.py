@@ -24,8 +24,7 @@ def use_everything(repo: GitRepo, environ: dict[str, str] | None = None) -> None
         change = open_change(repository, select(SelectionOptions(), {}, None))
         change.head.read_many(path for path, entry in change.head.entries.items() if entry.mode != "160000")
         change.head.tree_id()
-        repository.merge_base("HEAD", "HEAD")
-        repository.commits_between(None, "HEAD")
+        repository.merge_bases("HEAD", "HEAD")
         repository.is_ancestor("HEAD", "HEAD")
 
 

@@ -42,7 +42,7 @@ def moves(world: World, crashes: int) -> dict[str, World]:
         return tuple(sorted({*world.under_way, *events}, key=repr))
 
     for attempt in range(1, life.attempts + 1):
-        if life.may_claim(attempt) and attempt not in world.held:
+        if life.phase == "published" and attempt == life.number and attempt not in world.held:
             claimed = replace(world, held=world.held | {attempt}, running=world.running | {attempt})
             told = sent(Event("claim", attempt), Event("start", attempt))
             out[f"claim {attempt}"] = replace(claimed, starts=world.starts + 1, under_way=told)
