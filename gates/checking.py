@@ -22,6 +22,7 @@ from maestro import __version__
 from maestro.change import ChangeSet, open_change
 from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
 from maestro.github_event import read_event
+from maestro.own_checkout import refuse_preview_elsewhere, require_own_checkout
 from maestro.process import find_program
 from maestro.progress import Progress, wanted
 from maestro.report.model import Report
@@ -126,11 +127,15 @@ def opened(arguments: argparse.Namespace, world: World) -> Iterator[tuple[Reposi
     """The repository and what of it is to be judged.
 
     Raises:
-        UsageError: not a repository, or a revision that does not exist.
+        UsageError: not a repository, or one that cannot be believed about what the event says decides.
     """
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
         options = SelectionOptions(target=arguments.target, head=arguments.head, all=arguments.all)
-        yield repository, select(options, world.environ, read_event(world.environ))
+        event = read_event(world.environ)
+        selection = select(options, world.environ, event)
+        if event is not None and arguments.target is None:
+            require_own_checkout(repository, selection, world.environ)
+        yield repository, selection
 
 
 def check(
@@ -154,6 +159,8 @@ def check(
     change = open_change(
         repository, selection, default_branch=None if selection.target is not None else _default_branch(repository)
     )
+    if change.preview and selection.pull_request is not None:
+        refuse_preview_elsewhere(selection, read_event(world.environ))
     _refuse_programs_of(change, repository, world)
     judge = Judge(arguments.engine, world)
 

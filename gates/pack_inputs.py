@@ -13,6 +13,7 @@ from maestro.documents import Document
 from maestro.documents.reading import RawDocument, read
 from maestro.documents.rules import YAML_1_1
 from maestro.findings import Finding, Location, Rule
+from maestro.lfs_pointer import is_lfs_pointer
 from maestro.patterns import compile_patterns
 from maestro.repository import Snapshot
 
@@ -91,6 +92,12 @@ def _documents(scene: Scene, pack: Pack, found: Callable[[Finding], None]) -> It
         yield Judged(document.raw.value, document.subject, document.raw, owner=document.owner)
     contents = {**head.read_many(set(paths) - set(ours_and_sound)), **extra}
     for path, data in sorted(contents.items()):
+        if is_lfs_pointer(data) and not scene.at_head.has(path):
+            rule = Rule(UNREADABLE.id, UNREADABLE.title, UNREADABLE.remedy, pack.mode)
+            message = f"{path} is a Git LFS pointer: what it stands for is not judged"
+            remedy = f"take it out of LFS: `git lfs untrack {path}`, and commit the text"
+            found(rule.finding(message, Location(path), subject=path, remedy=remedy, owner=pack.owner))
+            continue
         reading = read(path, data, dialect="lenient")
         ours = "documents" in scene.gate_ids and scene.at_head.has(path)
         for problem in reading.problems:
@@ -125,6 +132,8 @@ def _harmless(head: Snapshot, path: str, matches: Callable[[str], bool]) -> bool
         return False
     place = posixpath.join(posixpath.dirname(path), head.read(path).decode("utf-8", "surrogateescape"))
     target = posixpath.normpath(place)
+    if _through_a_link(head, place):
+        return False
     if target in head.entries:
         judged = is_judged(target) and matches(target)
         return head.entries[target].is_file and (judged or not is_judged(path))
@@ -132,6 +141,19 @@ def _harmless(head: Snapshot, path: str, matches: Callable[[str], bool]) -> bool
     return bool(below) and all(
         head.entries[other].is_file and (matches(other) or not is_judged(other)) for other in below
     )
+
+
+def _through_a_link(head: Snapshot, place: str) -> bool:
+    """Whether a folder on the way is a link or a submodule: `..` after it leads elsewhere than the text says."""
+    folders: list[str] = []
+    for part in place.split("/")[:-1]:
+        if part == "..":
+            folders = folders[:-1]
+        elif part not in ("", "."):
+            folders.append(part)
+            if "/".join(folders) in head.entries:
+                return True
+    return False
 
 
 def _elements(raw: RawDocument) -> Iterator[Judged]:

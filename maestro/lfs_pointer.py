@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import re
 
-_POINTER = re.compile(
-    rb"version https?://[^\n]+\n(?:[a-z0-9.-]+ [^\n]*\n)*?oid sha256:[0-9a-f]{64}\n(?:[a-z0-9.-]+ [^\n]*\n)*?size \d+\n"
+_VERSIONS = (
+    b"https://git-lfs.github.com/spec/",
+    b"https://hawser.github.com/spec/",
+    b"http://git-media.io/v/",
 )
+_DIGEST = re.compile(rb"^oid sha256:[0-9a-fA-F]{64}", re.MULTILINE)
 _MAX_BYTES = 1024
 
 
 def is_lfs_pointer(data: bytes) -> bool:
-    """Whether a file's content is an LFS pointer, not the content that people see."""
-    known = data.startswith((b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/"))
-    return known and len(data) < _MAX_BYTES and _POINTER.match(data) is not None
+    """Whether a file's content is an LFS pointer, not the content that people see.
+
+    As leniently as git-lfs reads one (lfs/pointer.go): white space around it and the last line's end do not matter.
+    """
+    if len(data) >= _MAX_BYTES:
+        return False
+    text = data.strip()
+    known = text.startswith(tuple(b"version " + one for one in _VERSIONS))
+    return known and _DIGEST.search(text) is not None
 
 
 def lfs_pointer(sha256: str, size: int) -> bytes:

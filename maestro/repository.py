@@ -45,7 +45,8 @@ class Repository:
         """The repository that ``path`` lies in (a working tree, a subfolder, a linked worktree, a bare one).
 
         Raises:
-            UsageError: no such folder, no repository, or one that git refuses to read.
+            UsageError: no such folder, no repository, one that git refuses to read, or a bare one that lies among the
+                files of another.
             ToolFailure: git is missing or fails.
         """
         if not path.is_dir():
@@ -66,6 +67,8 @@ class Repository:
         root = Path(git_dir if bare else "\n".join(rest))
         if len(rest) > 1 or not root.is_dir():
             raise UsageError(f"the path of the repository holds a newline: {str(path)!r}", remedy="move it elsewhere")
+        if bare:
+            _refuse_embedded(Path(git_dir), environ)
         git.folder = root
         return cls(
             git,
@@ -90,12 +93,13 @@ class Repository:
     def find(self, rev: str) -> str | None:
         """The commit that a revision names, or None.
 
-        A short name is a branch before it is a tag: ``origin/main`` is the remote's branch, ``main`` the local one. Git
-        itself prefers a tag (and the local branch ``origin/main``), so whoever may push one could choose what decides.
+        A short name is a branch before it is a tag; ``origin/main`` is the remote's branch or nothing. Git itself
+        prefers a tag and the local branch ``origin/main``, and takes them where the remote's was not fetched: whoever
+        may push one, or name a branch so, could choose what decides.
         """
         if not rev or any(ord(char) < 32 or ord(char) == 127 for char in rev):
             return None
-        names = [name + "^{commit}" for name in (*_branches(rev), rev)]
+        names = [name + "^{commit}" for name in _meanings(rev)]
         answers = self.objects.read(names)
         answer = next((answers[name] for name in names if answers[name] is not None), None)
         if answer is None or answer[1] != "commit":
@@ -316,6 +320,19 @@ class Repository:
             self._trees[prefix, oid] = _Tree(prefix, answer[2], _HASH_BYTES[self.object_format])
 
 
+def _refuse_embedded(git_dir: Path, environ: Mapping[str, str]) -> None:
+    """A folder of a checkout with HEAD, refs and objects in it is a bare repository to git: its author's own."""
+    above = next((folder for folder in git_dir.parents if (folder / ".git").exists()), None)
+    if above is None:
+        return
+    around = Git(above, environ).run("rev-parse", "--absolute-git-dir").stdout
+    if around.decode("utf-8", "surrogateescape").removesuffix("\n") != str(git_dir):
+        raise UsageError(
+            f"{str(git_dir)!r} is a bare repository among the files of another, so a change could bring its own",
+            remedy=f"name the one around it: --repo {above}",
+        )
+
+
 def _merged(oid: str, content: bytes) -> Merged:
     head = content.partition(b"\n\n")[0].split(b"\n")
     tree = next(line[5:].decode("ascii") for line in head if line.startswith(b"tree "))
@@ -346,7 +363,13 @@ _SHORT_NAME = re.compile(
 """A revision's name, where it is neither a full one, a pseudo ref such as FETCH_HEAD nor an id; and what follows it."""
 
 
-def _branches(rev: str) -> tuple[str, ...]:
-    """The branches, by full name, that the short name at the beginning of ``rev`` can mean."""
+def _meanings(rev: str) -> tuple[str, ...]:
+    """What a revision can mean, the first first: for a short name the branches by full name, then what git makes of it.
+
+    What begins with ``origin/`` is the remote's branch alone.
+    """
     found = _SHORT_NAME.fullmatch(rev)
-    return tuple(f"refs/{kind}/{found[1]}{found[2]}" for kind in ("remotes", "heads")) if found else ()
+    if found is None:
+        return (rev,)
+    remote, local = (f"refs/{kind}/{found[1]}{found[2]}" for kind in ("remotes", "heads"))
+    return (remote,) if rev.startswith("origin/") else (remote, local, rev)

@@ -160,17 +160,22 @@ class Reading:
 
 
 class _Notebook:
-    """Collects problems; places are worked out at the end, so that a file without problems pays nothing."""
+    """Collects problems; places are worked out at the end, so that a file without problems pays nothing.
 
-    __slots__ = ("dropped", "entries")
+    Of too many some are only counted, but never the first of a rule: a thousand warnings must not hide what blocks.
+    """
+
+    __slots__ = ("_known", "dropped", "entries")
 
     def __init__(self) -> None:
         self.entries: list[tuple[Rule, str, int, int, str | None]] = []
         self.dropped = 0
+        self._known: set[str] = set()
 
     def __call__(self, rule: Rule, message: str, start: int, end: int, *, quote: str | None = None) -> None:
-        if len(self.entries) < _MOST_PROBLEMS:
+        if len(self.entries) < _MOST_PROBLEMS or rule.id not in self._known:
             self.entries.append((rule, message, start, end, quote))
+            self._known.add(rule.id)
         else:
             self.dropped += 1
 
@@ -191,7 +196,7 @@ class _Notebook:
             document = sum(one <= start for one in starts) - 1 if starts else None
             out.append(Problem(milder.get(rule.id, rule), message, location, fix, document=document))
         if self.dropped:
-            last = out[-1]
+            last = out[_MOST_PROBLEMS - 1]
             out.append(Problem(last.rule, f"and {self.dropped} more problems in this file", last.location))
         return tuple(out)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.strict_json import loads
@@ -19,6 +19,12 @@ _IMAGES: Final = (
 _INDEXES: Final = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 ACCEPTED: Final = (*_IMAGES, *_INDEXES)
 _MOST_DESCRIPTORS = 1000
+_MEMBERS = (
+    *("schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations"),
+    *("digest", "size", "urls", "data", "platform", "architecture", "os", "os.version", "os.features", "variant"),
+)
+_KEYS: Final = {key.casefold(): key for key in _MEMBERS}
+"""Members of manifests, descriptors and platforms, by what a reader that ignores case takes for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ def parse_manifest(data: bytes, content_type: str, sha256: str) -> Manifest:
         value = loads(data, what="the manifest")
     except BadEvidence as error:
         raise NotProven("verify/image-manifest", error.message) from error
+    _refuse_other_case(value)
     manifest = Fields(value, "", _malformed)
     media_type = manifest.text("mediaType") if "mediaType" in manifest else served
     if media_type != served:
@@ -80,6 +87,21 @@ def parse_manifest(data: bytes, content_type: str, sha256: str) -> Manifest:
     layers = _descriptors(manifest, "layers")
     kind = manifest.text("artifactType") if "artifactType" in manifest else None
     return Manifest(data, media_type, kind, sha256, subject, layers, _descriptors(manifest, "manifests"))
+
+
+def _refuse_other_case(value: dict[str, Any]) -> None:
+    """Go's JSON, and with it docker and containerd, takes ``Manifests`` for ``manifests``, and of both the last."""
+    pending: list[Any] = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, list):
+            pending += one
+        elif isinstance(one, dict):
+            for key, inner in one.items():
+                if _KEYS.get(key.casefold(), key) != key:
+                    raise _malformed(f"{key!r:.40} is {_KEYS[key.casefold()]} to some readers and nothing to others")
+                if key != "annotations":
+                    pending.append(inner)
 
 
 def _descriptors(manifest: Fields, key: str) -> tuple[Descriptor, ...]:

@@ -29,13 +29,29 @@ def test_pointers_with_extensions_are_recognised() -> None:
     "data",
     [
         b"",
-        POINTER[:-2],
         POINTER.replace(b"sha256", b"sha1"),
+        POINTER.replace(b"oid ", b"oid: "),
         POINTER.replace(b"git-lfs.github.com", b"elsewhere.example"),
-        b"\n" + POINTER,
         POINTER + b"x" * 1024,
-        POINTER.replace(b"size 12345", b"size many"),
     ],
 )
 def test_what_only_looks_like_one_is_not(data: bytes) -> None:
     assert not is_lfs_pointer(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        POINTER.removesuffix(b"\n"),
+        b" \n" + POINTER + b"\n\n",
+        POINTER.replace(b"\n", b"\r\n"),
+        POINTER.replace(b"\n", b"\n\n"),
+        POINTER.replace(b"https://git-lfs.github.com/spec/v1", b"http://git-media.io/v/2"),
+        POINTER.replace(b"https://git-lfs.github.com/spec/v1", b"https://hawser.github.com/spec/v1"),
+        POINTER.replace(hashlib.sha256(b"x").hexdigest().encode(), b"A" * 64),
+        POINTER.replace(b"12345", b"+12345"),
+    ],
+)
+def test_what_git_lfs_takes_for_one_is_one(data: bytes) -> None:
+    """Its checkout writes what the pointer stands for, however the pointer was written."""
+    assert is_lfs_pointer(data)

@@ -193,3 +193,39 @@ def test_a_foreign_file_does_not_borrow_the_name_that_was_waived(tmp_path: Path)
     repo.commit({"k8s/borrowed.yaml": named + "spec: {replicas: 1}\n"})
     [finding] = judged(repo).findings()
     assert (finding["subject"], finding["waived_by"]) == ("k8s/borrowed.yaml", None)
+
+
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12"
+
+
+def test_a_pointer_in_place_of_a_judged_file_does_not_pass(tmp_path: Path) -> None:
+    """Read as YAML it is one harmless text; whoever checks out with LFS gets what it stands for."""
+    repo = repository(tmp_path)
+    repo.commit({".gitattributes": "k8s/*.yaml filter=lfs\n", "k8s/prod.yaml": POINTER})
+    assert (judged(repo).code, judged(repo).rules()) == (10, ["mc.policy/unreadable"])
+    assert "Git LFS pointer" in judged(repo).findings()[0]["message"]
+
+
+def test_a_link_that_goes_through_another_does_not_pass(tmp_path: Path) -> None:
+    """`..` after a link leads to where that one leads, whatever the text says."""
+    repo = repository(tmp_path, {"k8s/fine.yaml": BAD.replace("1", "3")})
+    links = {"d": "other/sub", "k8s/link.yaml": "../d/../k8s/fine.yaml"}
+    repo.commit({"other/k8s/fine.yaml": BAD, "other/sub/x": "x"}, links=links)
+    assert (repo.path / "k8s/link.yaml").read_text() == BAD
+    assert (judged(repo).code, judged(repo).rules()) == (10, ["mc.policy/unreadable"])
+
+
+@pytest.mark.parametrize(
+    ("row", "end", "rule"),
+    [
+        ("{a: 2, <<: *x}", "privileged: yes", "acme.replicas/privileged"),
+        ("{a: 2, a: 2}", "privileged: .inf", "mc.policy/unreadable"),
+    ],
+)
+def test_a_thousand_warnings_hide_nothing(tmp_path: Path, row: str, end: str, rule: str) -> None:
+    repo = repository(tmp_path)
+    flood = "x: &x {a: 1}\nq:\n" + f"- {row}\n" * 1001
+    repo.commit({"k8s/prod.yaml": f"{flood}spec:\n  replicas: 3\n  {end}\n"})
+    answer = judged(repo)
+    assert answer.code == 10
+    assert [one["rule"] for one in answer.findings() if one["mode"] == "enforce"] == [rule]

@@ -496,6 +496,24 @@ def test_each_platform_of_an_index(case: Case) -> None:
     assert case.codes() == [None]  # an image that is no index is judged itself
 
 
+@pytest.mark.parametrize("key", ["Manifests", "MANIFESTS", "manife\u017fts"])
+def test_an_index_that_readers_in_go_take_for_another(case: Case, key: str) -> None:
+    """Their JSON ignores case, in ASCII and beyond, and keeps the last: docker would pull what was not judged."""
+    case.entry = entry(match=case.entry.match, of_an_index="platforms")
+    _, [good] = _index(case, AMD64)
+    case.server.attach(bundle(good), good)
+    assert case.codes(":multi") == [None]
+    kind, body = case.server.manifests["multi"]
+    value = json.loads(body)
+    twice = json.dumps(value | {key: [{**value["manifests"][0], "digest": f"sha256:{'e' * 64}"}]}).encode()
+    case.server.lie = when("manifests/multi", Reply(200, {"Content-Type": kind}, twice))
+    assert case.codes(":multi") == ["verify/image-manifest"]
+    child = value["manifests"][0] | {"Digest": f"sha256:{'e' * 64}"}
+    twice = json.dumps(value | {"manifests": [child]}).encode()
+    case.server.lie = when("manifests/multi", Reply(200, {"Content-Type": kind}, twice))
+    assert case.codes(":multi") == ["verify/image-manifest"]
+
+
 def test_platforms_that_cannot_be_told(case: Case) -> None:
     case.entry = entry(match=case.entry.match, of_an_index="platforms")
     _index(case, None)
