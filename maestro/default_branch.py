@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from maestro.errors import UsageError
 from maestro.github_event import read_event
+from maestro.own_checkout import require_own_origin
 from maestro.repository import Repository
 from maestro.selection import default_branch_of
 
@@ -17,9 +18,13 @@ def default_branch_rev(repository: Repository, environ: Mapping[str, str]) -> st
     which branch is the default.
 
     Raises:
-        UsageError: nothing says which it is, there is no commit yet, or GitHub's event cannot be read.
+        UsageError: nothing says which it is, there is no commit yet, GitHub's event cannot be read, or the checkout is
+            one of a fork.
     """
-    found = repository.remote_head() or repository.default_branch_rev(default_branch_of(read_event(environ)))
+    event = read_event(environ)
+    if event is not None:
+        require_own_origin(repository, environ)
+    found = repository.remote_head() or repository.default_branch_rev(default_branch_of(event))
     if found is None:
         repository.resolve("HEAD")
         raise UsageError(

@@ -25,13 +25,17 @@ def require_own_checkout(repository: Repository, selection: Selection, environ: 
     Raises:
         UsageError: whoever opened the pull request could have written what decides.
     """
-    _require_own_origin(repository, environ)
+    require_own_origin(repository, environ)
     if selection.target == HEAD and selection.head == HEAD:
         _require_merged(repository, selection.target_branch)
 
 
-def _require_own_origin(repository: Repository, environ: Mapping[str, str]) -> None:
-    """A checkout of a fork has the fork's branches, `origin/main` among them: its owner's to write."""
+def require_own_origin(repository: Repository, environ: Mapping[str, str]) -> None:
+    """A checkout of a fork has the fork's branches, `origin/main` among them: its owner's to write.
+
+    Raises:
+        UsageError: ``origin`` is another repository than the job's.
+    """
     url = repository.git.run("config", "--get", "remote.origin.url").stdout.decode("utf-8", "replace").strip()
     found = _host_and_name(url)
     wanted = environ.get("GITHUB_REPOSITORY", "").lower()

@@ -310,11 +310,16 @@ def test_before_the_first_commit_no_branch_decides(repo: GitRepo) -> None:
         default_branch_rev(repository, {})
 
 
-def test_what_the_remote_says_needs_no_event(tmp_path: Path, repo: GitRepo) -> None:
+def test_a_checkout_of_a_fork_does_not_decide(repo: GitRepo) -> None:
     repo.commit({"a": "a"})
-    clone = repo.clone(tmp_path / "clone")
-    with Repository.open(clone.path, clone.environ) as repository:
-        assert default_branch_rev(repository, {"GITHUB_ACTIONS": "true"}) == "origin/main"
+    repo.git("remote", "add", "origin", "https://github.com/mallory/api")
+    event = repo.path / "event.json"
+    event.write_text('{"repository": {"default_branch": "main"}}')
+    told = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(event), "GITHUB_REPOSITORY": "acme/api"}
+    with opened(repo) as repository:
+        assert default_branch_rev(repository, {**told, "GITHUB_REPOSITORY": "Mallory/api"}) == "main"
+        with pytest.raises(UsageError, match="would be read from a fork"):
+            default_branch_rev(repository, told)
 
 
 def test_the_default_branch_without_a_remote(repo: GitRepo) -> None:
