@@ -41,14 +41,13 @@ class VerifiedImage:
 
     @property
     def exit_code(self) -> int:
-        """0 proven; 10 not; else that of what kept it from being judged, wholly or in part."""
+        """0 proven; 10 not, whatever else is unknown; else that of what kept it from being judged."""
         if self.proven:
             return 0
-        if self.failure is not None:
-            return self.failure.exit_code
-        judged = [one for each in self.verifications for entry in each.entries for one in entry.judged]
-        unknown = any(one.problem is not None and one.problem.code == "verify/image-unanswered" for one in judged)
-        return ToolFailure.exit_code if unknown else NotProven.exit_code
+        missing = self.pinned is None and self.failure is not None
+        if not missing and any(one.refused for one in self.verifications):
+            return NotProven.exit_code
+        return self.failure.exit_code if self.failure is not None else ToolFailure.exit_code
 
 
 _FINAL_LAST: Final = (0, ToolFailure.exit_code, SelectionError.exit_code, UsageError.exit_code, NotProven.exit_code)
@@ -76,20 +75,26 @@ def verify_image(
     whole, each = _split(policy, manifest, image.name)
     found: list[Verification] = []
     used: list[Evidence] = []
+    failure: MaestroError | None = None
+
+    def beside(sha256: str) -> list[Evidence]:
+        nonlocal failure
+        try:
+            return attestations(registry, sha256, believed.keys)
+        except UsageError as error:  # Docker's configuration, first read when the registry asks who we are
+            failure = error
+            return [Evidence("the registry", b"", unanswered(error))]
+
     if whole.artifacts or not each.artifacts:
         subject = Subject(image.name, manifest.sha256, _label(image))
-        used += attestations(registry, subject.sha256, believed.keys)
+        used += beside(subject.sha256)
         found += verify([subject], used, whole, believed, now)
     if each.artifacts:
         for subject, problem in _platforms(image, manifest):
-            evidence = (
-                attestations(registry, subject.sha256, believed.keys)
-                if problem is None
-                else [Evidence("the index", b"", problem)]
-            )
+            evidence = beside(subject.sha256) if problem is None else [Evidence("the index", b"", problem)]
             used += evidence
             found += verify([subject], evidence, each, believed, now)
-    return VerifiedImage(image, pinned, tuple(found), None, manifest.data, tuple(used))
+    return VerifiedImage(image, pinned, tuple(found), failure, manifest.data, tuple(used))
 
 
 def _not_judged(image: Reference, problem: NotProven, failure: MaestroError | None = None) -> VerifiedImage:

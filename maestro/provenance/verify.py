@@ -17,7 +17,7 @@ from maestro.provenance.bundle import Bundle, MessageSignature
 from maestro.provenance.expectations import Met, meet
 from maestro.provenance.loosening import Loosened
 from maestro.provenance.quorum import distinct
-from maestro.provenance.reasons import NotProven
+from maestro.provenance.reasons import UNANSWERED, NotProven
 from maestro.provenance.trust_policy import Artifact, TrustPolicy
 
 
@@ -87,6 +87,14 @@ class Verification:
     def proven(self) -> bool:
         """Whether it may be used."""
         return self.problem is None
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is not proven for certain: nothing is outstanding that might have proven it."""
+        judged = [one.problem for entry in self.entries for one in entry.judged]
+        return not self.proven and not any(
+            one is not None and one.code == UNANSWERED for one in (self.problem, *judged)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -363,7 +363,9 @@ def _proof(kind: str, name: str, verifications: Sequence[Verification]) -> Part:
     commits = dict.fromkeys(item.origin.commit for item in met if item.origin.commit)
     refs = dict.fromkeys(item.origin.ref for item in met)
     tags = tuple(ref.removeprefix(_TAGS) for ref in refs if ref.startswith(_TAGS))
-    problem = next((one.problem for one in verifications if one.problem is not None), None)
+    # What is refused for certain before what could not be asked.
+    unproven = sorted((one for one in verifications if not one.proven), key=lambda one: not one.refused)
+    problem = unproven[0].problem if unproven else None
     if problem is not None:
         return Part(kind, name, problem.code, problem.message, problem.remedy, loosened=tuple(loosened))
     said = ", ".join(dict.fromkeys(f"{item.built.name} (level {item.built.level})" for item in met))

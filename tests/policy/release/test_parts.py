@@ -94,6 +94,26 @@ def test_what_cannot_be_asked_is_errored_and_the_worst_counts(repo: Path, regist
     assert ask(repo)[0] == 10
 
 
+def test_an_index_with_a_refused_platform_is_refused_whatever_else_is_unknown(
+    repo: Path, registry: LyingRegistry
+) -> None:
+    trust = (repo / "trust.yaml").read_text()
+    releases.merge(repo, "trust.yaml", trust.replace('/acme/api"]', '/acme/api"]\n    of_an_index: platforms'))
+    unknown, bare = registry.image(content=b"a"), registry.image(content=b"b")
+    children = [
+        descriptor(registry.manifests[f"sha256:{one}"][1], MANIFEST, platform={"os": "linux", "architecture": kind})
+        for one, kind in ((unknown, "amd64"), (bare, "arm64"))
+    ]
+    index = registry.put({"schemaVersion": 2, "mediaType": INDEX, "manifests": children})
+    name = f"{registry.address}/acme/api@sha256:{index}"
+    name_images(repo, name)
+    registry.lie = lambda asked: (
+        Reply(429, {"Retry-After": "3600"}) if f"referrers/sha256:{unknown}" in asked.path else None
+    )
+    code, found = ask(repo)
+    assert (code, found["image", name]) == (10, ("refused", "verify/image-unattested"))
+
+
 def test_a_registry_that_sends_another_image(repo: Path, registry: LyingRegistry) -> None:
     name, other = image(repo, registry), image(repo, registry, "v2")
     name_images(repo, name)
