@@ -16,7 +16,7 @@ from maestro.documents.fields import Line, Name, Omittable, StrictModel, text
 from maestro.documents.pointer import dotted
 from maestro.documents.problem import Problem
 from maestro.documents.refusal import Refusal
-from maestro.documents.settings import Shape, read_settings, schema_of, unusable
+from maestro.documents.settings import Shape, read_settings, schema_of, usable
 from maestro.evidence.types import VERIFIER
 from maestro.patterns import compile_patterns
 
@@ -311,10 +311,7 @@ def load_trust_policy(path: str, data: bytes) -> TrustPolicy:
     Raises:
         UsageError: everything wrong with it, each with its line and column.
     """
-    policy = read_trust_policy(path, data)
-    if isinstance(policy, TrustPolicy):
-        return policy
-    raise unusable(policy)
+    return usable(read_trust_policy(path, data))
 
 
 def _bad(steps: tuple[str | int, ...], words: str, remedy: str | None = None) -> Refusal:
