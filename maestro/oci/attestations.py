@@ -14,8 +14,8 @@ from maestro.evidence.trust import Trust
 from maestro.oci.legacy import ENVELOPE, bundle_of
 from maestro.oci.manifests import Descriptor, Manifest
 from maestro.oci.registry import UNTOLD, Registry
-from maestro.provenance.reasons import UNANSWERED, NotProven
-from maestro.provenance.verify import Evidence
+from maestro.provenance.reasons import NotProven
+from maestro.provenance.verify import UNANSWERED, Evidence
 
 BUNDLE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _MOST = 64

@@ -5,7 +5,7 @@ A code never changes its meaning and is never used again for another one. docs/v
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from maestro.evidence.errors import BadEvidence
 
@@ -42,12 +42,9 @@ _PUSH = "attest it again with a current cosign or actions/attest (`push-to-regis
 _AFRESH = "verify the artifact itself, or have its verifier do so again"
 _OTHER = "name the bundle that belongs to this file"
 
-UNANSWERED: Final = "verify/image-unanswered"
-"""The one reason that is no refusal: what could not be asked might prove it."""
-
 REASONS: dict[str, Reason] = {
     # image: what a registry sends
-    UNANSWERED: Reason("image", "the registry cannot be asked: nothing is known", "try again later"),
+    "verify/image-unanswered": Reason("image", "the registry cannot be asked: nothing is known", "try again later"),
     "verify/image-missing": Reason("image", "the registry has no such image", "check the name"),
     "verify/image-digest": Reason("image", "the registry sends other bytes than the digest says", _LIES),
     "verify/image-manifest": Reason("image", "the manifest has no single meaning", "push the image again"),

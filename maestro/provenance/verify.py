@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from maestro.evidence.statement import Statement
 from maestro.provenance import bundle as bundles
@@ -17,8 +18,11 @@ from maestro.provenance.bundle import Bundle, MessageSignature
 from maestro.provenance.expectations import Met, meet
 from maestro.provenance.loosening import Loosened
 from maestro.provenance.quorum import distinct
-from maestro.provenance.reasons import UNANSWERED, NotProven
+from maestro.provenance.reasons import NotProven
 from maestro.provenance.trust_policy import Artifact, TrustPolicy
+
+UNANSWERED: Final = "verify/image-unanswered"
+"""The one reason that is no refusal: what could not be asked might prove it."""
 
 
 @dataclass(frozen=True, slots=True)

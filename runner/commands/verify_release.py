@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from maestro.oci.reference import Reference
     from maestro.provenance.deciding import Decider
     from policy.release.document import Release
-    from policy.release.verifying import Judged, Part
+    from policy.release.part import Part
+    from policy.release.verifying import Judged
     from runner.governed import Governed
 
 _LARGEST = 1 << 20

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from maestro.errors import UsageError
+from policy.release.demands import names_version
 from policy.release.document import load_release
-from policy.release.verifying import _names
 from tests.maestro.oci.test_lying_registry import bundle
 from tests.policy.release import auditor, releases
 from tests.policy.release.releases import maestro
@@ -255,12 +255,12 @@ def test_an_old_release_under_a_new_version(repo: Path, version: str, same: bool
 
 @pytest.mark.parametrize("tag", ["v1.2.0", "1.2.0", "api-v1.2.0", "api/1.2.0"])
 def test_a_tag_of_this_version(tag: str) -> None:
-    assert _names(tag, "1.2.0")
+    assert names_version(tag, "1.2.0")
 
 
 @pytest.mark.parametrize("tag", ["v11.2.0", "0.1.2.0", "rev1.2.0", "v1.2.0-rc1", "v1x2x0", "v1.2.0\n", ""])
 def test_a_tag_of_another_version(tag: str) -> None:
-    assert not _names(tag, "1.2.0")
+    assert not names_version(tag, "1.2.0")
 
 
 def test_anybody_may_sign_is_red(repo: Path, registry: LyingRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
