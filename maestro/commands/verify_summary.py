@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             data,
             decides.policy,
             decides.believed,
-            policy_sha256=decides.sha256,
+            decides=decides.decided_by(with_config=True),
             sha256=subject.sha256,
             resource=arguments.resource,
             now=world.now(),
@@ -66,7 +66,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
 
 def _verified(said: Summarised) -> str:
-    return f"verified at {said.when:%Y-%m-%dT%H:%M:%SZ}, level {said.level}, says {said.entry.name}"
+    by = f" by {' and '.join(said.decided_by)}" if said.decided_by else ""
+    return f"verified at {said.when:%Y-%m-%dT%H:%M:%SZ}{by}, level {said.level}, says {said.entry.name}"
 
 
 def _text(name: str, said: Summarised | NotProven, *, policy: str, colour: bool) -> str:
@@ -86,7 +87,7 @@ def _lines(name: str, said: Summarised | NotProven, *, colour: bool) -> Iterator
         yield f"    {said.code} (`maestro explain {said.code}`)"
         yield f"    → {said.remedy}"
         return
-    yield f"{paint('✔', '32;1', colour=colour)} {visible(name)} was {_verified(said)}"
+    yield f"{paint('✔', '32;1', colour=colour)} {visible(name)} was {visible(_verified(said))}"
     for one in (said.loosened(), _where_verified(said)):
         yield from loosened_lines(one, colour=colour)
 
@@ -117,6 +118,7 @@ def _json(name: str, sha256: str, resource: str, said: Summarised | NotProven, *
             "remedy": None,
             "entry": said.entry.name,
             "verified_at": said.when.isoformat(),
+            "decided_by": list(said.decided_by),
             "level": said.level,
             "loosened": list(said.loosened().fields),
             "loosened_where_verified": list(said.given_up),

@@ -245,7 +245,8 @@ class Summaries(StrictModel):
         examples=[["pkg:generic/api@*"]],
     )
     policies: Annotated[tuple[Sha256, ...], Field(strict=False)] = Field(
-        default=(), description="Digests of the policies that it may have verified by; this file itself unless given"
+        default=(),
+        description="Digests of the policies that it may have verified by; what would decide here unless given",
     )
     minimum_level: int = Field(
         default=STRICT_LEVEL, ge=0, le=3, description="The SLSA build level that it must say at least"

@@ -30,6 +30,7 @@ from maestro.provenance.deciding import Decider
 from maestro.provenance.loosening import Loosened
 from maestro.provenance.verify import Evidence, Verification, verify
 from policy.bundle.door import BundleDoor
+from policy.bundle.statement import ENDING
 from policy.release import reasons
 from policy.release.demands import demands
 from policy.release.document import Release
@@ -43,7 +44,7 @@ _TAGS: Final = "refs/tags/"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A release, judged; ``artifacts``, ``images`` and ``evidence`` for whoever sums it up or packs it."""
+    """A release, judged; ``artifacts``, ``images`` and all ``evidence`` for whoever sums it up or packs it."""
 
     parts: tuple[Part, ...]
     artifacts: tuple[Verification, ...]
@@ -73,6 +74,9 @@ class Judged:
         return (*self.artifacts, *(one for image in self.images for one in image.verifications))
 
 
+JudgedRun = tuple[Part, tuple[Evidence, ...]]
+
+
 @dataclass(frozen=True)
 class Judges:
     """Who judges what here does not.
@@ -81,14 +85,14 @@ class Judges:
         decided: trust.yaml of the policy revision, or why there is none that could be used.
         door: of policy bundles.
         image: asks an image's registry, and judges what lies there.
-        run: the verdict on a run (its id, the checkpoint's path below the release's folder).
+        run: the verdict on a run (its id, the checkpoint's path below the release's folder), and by what.
         tree: the git tree of a commit; None where the repository does not have it.
     """
 
     decided: Decider | MaestroError
     door: BundleDoor
     image: Callable[[Reference, Decider], VerifiedImage]
-    run: Callable[[str, str], Part]
+    run: Callable[[str, str], JudgedRun]
     tree: Callable[[str], str | None]
 
 
@@ -137,7 +141,7 @@ class _Release:
             yield judged_by("verdict", verdict, partial(self._verdict, verdict))
         if release.receipts is not None:
             for run in release.receipts.runs:
-                yield judged_by("receipts", run, partial(self._judges.run, run, release.receipts.checkpoint))
+                yield judged_by("receipts", run, partial(self._run, run, release.receipts.checkpoint))
 
     def _decider(self) -> Decider:
         if isinstance(self._judges.decided, MaestroError):
@@ -169,6 +173,9 @@ class _Release:
         return part
 
     def _bundle(self, name: str) -> Part:
+        statement = name + ENDING
+        if (self._folder / statement).exists():
+            self._used(statement)
         admitted = self._judges.door.admit_file(self._folder / name, self._config, name)
         contents = admitted.manifest.contents
         said = f"{contents.name} revision {admitted.manifest.revision}, signed by {admitted.key.id}"
@@ -178,8 +185,9 @@ class _Release:
         named = self._release.chain
         if named is None:
             raise TypeError("there is no chain")
-        layout = read_named(self._folder / named.layout, named.layout, SIZE_LIMIT)
+        layout = self._used(named.layout)
         links = read_links(self._folder / named.links, named.links)
+        self.evidence += [Evidence(f"{named.links}/{name}", data) for name, data in links.items()]
         chain = verify_chain(layout, links, owners_of(layout, self._config, self._now), self._now)
         made = (*(one.path for one in self._release.artifacts), *self._release.policy_bundles)
         if not made:
@@ -191,11 +199,21 @@ class _Release:
     def _verdict(self, name: str) -> Part:
         from maestro.evidence.errors import BadEvidence
 
-        verdict = read_attested(read_named(self._folder / name, name, SIZE_LIMIT), trust_of(self._config.keys))
+        verdict = read_attested(self._used(name), trust_of(self._config.keys))
         if not verdict.allowed:
             raise BadEvidence("the verdict blocks", remedy="see `maestro check`")
         said = f"allows the tree {verdict.tree[:12]} under the policy of {verdict.policy_revision[:12]}"
         return Part("verdict", name, None, said, tree=verdict.tree)
+
+    def _run(self, run_id: str, checkpoint: str) -> Part:
+        part, evidence = self._judges.run(run_id, checkpoint)
+        self.evidence += evidence
+        return part
+
+    def _used(self, name: str) -> bytes:
+        data = read_named(self._folder / name, name, SIZE_LIMIT)
+        self.evidence.append(Evidence(name, data))
+        return data
 
 
 def _proof(kind: str, name: str, verifications: Sequence[Verification]) -> Part:
