@@ -21,6 +21,7 @@ from maestro.evidence.types import SUMMARY, VERIFIER
 if TYPE_CHECKING:
     from maestro.provenance.loosening import Loosened
     from maestro.provenance.verify import Evidence, Verification
+    from maestro.provenance.verify import Subject as Named
 
 DECIDED_BY: Final = "urn:maestro-conductor:decided-by"
 SIGNERS: Final = "urn:maestro-conductor:signers"
@@ -97,6 +98,7 @@ def summary_of(
     evidence: Sequence[Evidence],
     now: dt.datetime,
     *,
+    subjects: Sequence[Named] | None = None,
     holds: bool = True,
     loosened: Iterable[Loosened] = (),
 ) -> Statement:
@@ -108,6 +110,7 @@ def summary_of(
         decided_by: the documents by whose word.
         evidence: all that was asked, whatever it is worth.
         now: aware.
+        subjects: what is summed up; those of ``found`` unless given.
         holds: False where something else than these artifacts failed.
         loosened: for what else trust.yaml gave something up.
     """
@@ -116,7 +119,10 @@ def summary_of(
     levels = [one.built.level for one in met]
     proven = holds and all(one.proven for one in found)
     return summary(
-        [Subject(one.subject.name, {"sha256": one.subject.sha256}) for one in found],
+        [
+            Subject(one.name, {"sha256": one.sha256})
+            for one in (subjects if subjects is not None else [artifact.subject for artifact in found])
+        ],
         resource=resource,
         decided_by=decided_by,
         inputs={one.name: hashlib.sha256(one.data).hexdigest() for one in evidence if one.data},

@@ -11,7 +11,7 @@ from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
 from maestro.oci.attestations import attestations, unanswered
 from maestro.oci.manifests import Manifest
 from maestro.oci.reference import Reference
-from maestro.oci.registry import Registry, require_manifest
+from maestro.oci.registry import Registry, resolved
 from maestro.provenance.authenticate import Believed
 from maestro.provenance.reasons import NotProven
 from maestro.provenance.trust_policy import Artifact, TrustPolicy
@@ -40,6 +40,14 @@ class VerifiedImage:
         return self.pinned is not None and all(one.proven for one in self.verifications)
 
     @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """What was judged, and the image itself where that was judged by its platforms, all it consists of."""
+        judged = tuple(one.subject for one in self.verifications)
+        if self.pinned is None or any(one.sha256 == self.pinned.sha256 for one in judged):
+            return judged
+        return (Subject(self.image.name, self.pinned.sha256 or "", _label(self.image)), *judged)
+
+    @property
     def exit_code(self) -> int:
         """0 proven; 10 not, whatever else is unknown; else that of what kept it from being judged."""
         if self.proven:
@@ -63,15 +71,14 @@ def verify_image(
 ) -> VerifiedImage:
     """The verdict on ``image``, whatever the registry does. A tag is looked up once; then digests are asked for."""
     try:
-        given = f"sha256:{image.sha256}" if image.sha256 is not None else image.tag or ""
-        manifest = require_manifest(registry.manifest(given, image.sha256), image)
+        manifest = resolved(image, registry)
     except NotProven as error:
         return _not_judged(image, error)
     except SelectionError as error:
         return _not_judged(image, NotProven("verify/image-missing", error.message, error.remedy), error)
     except MaestroError as error:
         return _not_judged(image, unanswered(error), error)
-    pinned = Reference(image.registry, image.repository, None, manifest.sha256)
+    pinned = image.pinned(manifest.sha256)
     whole, each = _split(policy, manifest, image.name)
     found: list[Verification] = []
     used: list[Evidence] = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,7 +24,9 @@ from maestro.provenance.expectations import unlogged
 from maestro.provenance.loosening import Loosened
 from maestro.provenance.reasons import NotProven
 from maestro.provenance.trust_policy import TRUST_PATH, Summaries, TrustPolicy
+from maestro.provenance.verify import UNANSWERED, Evidence
 
+NO_SUMMARY: Final = "verify/predicate-type"
 _LEVEL: Final = re.compile(r"SLSA_BUILD_LEVEL_([0-3])")
 
 
@@ -86,7 +88,7 @@ def judge_summary(
         raise NotProven("verify/log-inclusion", "the log only promised to include the entry; no proof that it did")
     said = statements.parse(bundle.content)
     if said.predicate_type != SUMMARY:
-        raise NotProven("verify/predicate-type", f"it is a {said.predicate_type!r:.120}, wanted {SUMMARY}")
+        raise NotProven(NO_SUMMARY, f"it is a {said.predicate_type!r:.120}, wanted {SUMMARY}")
     entries = [one for one in policy.summaries if _signed_by(one, signed)]
     if not entries:
         raise NotProven("verify/summary-signer", f"no entry of summaries in trust.yaml means {signed.signer!r:.200}")
@@ -99,6 +101,37 @@ def judge_summary(
         except NotProven as error:
             refused = refused or error
     raise refused or NotProven("verify/summary-signer", "no entry of summaries means it")
+
+
+def judge_summaries(
+    evidence: Sequence[Evidence],
+    policy: TrustPolicy,
+    believed: Believed,
+    *,
+    decides: DecidedBy,
+    sha256: str,
+    resource: str,
+    now: dt.datetime,
+) -> Summarised | NotProven:
+    """The first of what lies beside an artifact that stands in for verifying it; else why none does.
+
+    Args:
+        evidence: all of it; what is no summary is passed over.
+    """
+    refused: list[NotProven] = []
+    for one in evidence:
+        try:
+            if one.problem is not None:
+                raise one.problem
+            return judge_summary(one.data, policy, believed, decides=decides, sha256=sha256, resource=resource, now=now)
+        except NotProven as error:
+            refused.append(error)
+    return max(refused, key=_tells_most)
+
+
+def _tells_most(error: NotProven) -> tuple[bool, bool, bool]:
+    """What could not be asked might be the summary; then what was looked at longest."""
+    return error.code == UNANSWERED, error.stage == "summary", error.code != NO_SUMMARY
 
 
 def _signed_by(entry: Summaries, signed: Authentic) -> bool:

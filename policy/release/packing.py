@@ -284,7 +284,14 @@ def _summary(made: Pack, given: Given, decider: Decider, signer: Signer, now: dt
     resource = f"pkg:generic/{release.name}@{release.version}"
     decided = decider.decided_by(with_config=True)
     statement = summary_of(
-        judged.proven, resource, decided, judged.evidence, now, holds=judged.holds, loosened=judged.loosened
+        judged.proven,
+        resource,
+        decided,
+        judged.evidence,
+        now,
+        subjects=judged.subjects,
+        holds=judged.holds,
+        loosened=judged.loosened,
     )
     data = sign_statement(statement, signer)
     envelope: Envelope = bundles.parse(data)
@@ -296,7 +303,7 @@ def _summary(made: Pack, given: Given, decider: Decider, signer: Signer, now: dt
     for row in release.artifacts:
         made.check(f"{row.path}: what Maestro concluded", _by_one_of([key], f"artifacts/{row.path}", path, SUMMARY))
     for image in judged.images:
-        subjects = (f"--digest {one.subject.sha256} --digestAlg sha256" for one in image.verifications)
+        subjects = (f"--digest {one.sha256} --digestAlg sha256" for one in image.subjects)
         made.check(
             f"{image.image}: what Maestro concluded",
             *(

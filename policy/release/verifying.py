@@ -28,7 +28,7 @@ from maestro.evidence.verdict import read_attested
 from maestro.oci.reference import Reference, parse_reference
 from maestro.provenance.deciding import Decider
 from maestro.provenance.loosening import Loosened
-from maestro.provenance.verify import Evidence, Verification, verify
+from maestro.provenance.verify import Evidence, Subject, Verification, verify
 from policy.bundle.door import BundleDoor
 from policy.bundle.statement import ENDING
 from policy.release import reasons
@@ -67,6 +67,14 @@ class Judged:
     def loosened(self) -> tuple[Loosened, ...]:
         """What trust.yaml gives up for any part, or for the release as a whole."""
         return tuple(dict.fromkeys(one for part in self.parts for one in part.loosened))
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Files, images and images' platforms, as a summary names them."""
+        return (
+            *(one.subject for one in self.artifacts),
+            *(one for image in self.images for one in image.subjects),
+        )
 
     @property
     def proven(self) -> tuple[Verification, ...]:

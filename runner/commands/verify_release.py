@@ -86,6 +86,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
             done.decided.decided_by(with_config=True),
             judged.evidence,
             world.now(),
+            subjects=judged.subjects,
             holds=judged.holds,
             loosened=judged.loosened,
         )

@@ -31,6 +31,7 @@ from maestro.world import World
 from tests.maestro.evidence import keys
 from tests.maestro.provenance.refusals import DATA, NOW, RUN, SHA256, SIGSTORE, promised
 from tests.support.git_repo import GitRepo
+from tests.support.registries import LyingRegistry, Reply
 
 RESOURCE = "pkg:generic/api@1"
 ENTRY: dict[str, Any] = {"name": "gate", "key": "release", "resources": ["pkg:generic/api@*"]}
@@ -249,6 +250,48 @@ def test_no_odd_member_is_a_crash(member: str, value: object) -> None:
         return
     needed = ("verificationResult", "verifiedLevels", "resourceUri", "verifier", "timeVerified", "policy", DECIDED_BY)
     assert member not in needed
+
+
+def test_the_command_of_an_image(tmp_path: Path) -> None:
+    registry = LyingRegistry()
+    try:
+        git = GitRepo.init(tmp_path / "repo")
+        git.commit({"trust.yaml": document(roots=False, loosen={"any_policy": True})})
+        image = registry.image("v1")
+        name = f"{registry.address}/acme/api"
+
+        def run(what: str, *argv: str) -> tuple[int, str, str]:
+            out, err = io.StringIO(), io.StringIO()
+            world = World(environ={"CI": "true"}, cwd=git.path, stdout=out, stderr=err, now=lambda: NOW)
+            return (
+                main(["verify", "summary", what, "--resource", RESOURCE, *argv], world),
+                out.getvalue(),
+                err.getvalue(),
+            )
+
+        def attach(statement: Statement, signer: str = "release") -> None:
+            about = replace(statement, subjects=(Subject("image", {"sha256": image}),))
+            registry.attach(sign_statement(about, keys.signer(signer)), image)
+
+        assert run(f"{name}:none")[0] == 3
+        assert run("api.tar")[0] == 2
+        assert "of a file, name its summary: --summary FILE" in run("api.tar")[2]
+        attach(replace(made(), predicate_type="https://slsa.dev/provenance/v1"))
+        attach(made(2))
+        attach(made(), signer="builder")
+        code, out, _ = run(f"{name}@sha256:{image}", "--format", "json")
+        assert (code, json.loads(out)["reason"]) == (10, "verify/summary-level")
+        registry.lie = lambda asked: Reply(429, {"Retry-After": "3600"}) if "/blobs/" in asked.path else None
+        code, out, _ = run(f"{name}@sha256:{image}", "--format", "json")
+        assert (code, json.loads(out)["reason"]) == (1, "verify/image-unanswered")
+        registry.lie = lambda asked: Reply(200, {"Content-Type": "a"}, b"{") if "manifests/v1" in asked.path else None
+        assert run(f"{name}:v1")[0] == 10
+        registry.lie = lambda asked: None
+        attach(made())
+        code, out, err = run(f"{name}:v1", "--format", "json")
+        assert (code, json.loads(out)["sha256"], err) == (0, image, f"{name}:v1 is {name}@sha256:{image}\n")
+    finally:
+        registry.stop()
 
 
 def test_the_command(tmp_path: Path) -> None:
