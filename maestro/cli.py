@@ -62,7 +62,7 @@ COMMANDS = (
     Command("chain layout", "maestro.commands.chain_layout", "sign the in-toto layout that layout.yaml describes"),
     Command("chain record", "maestro.commands.chain_record", "run a step and sign what it took and made"),
     Command("verify release", "runner.commands.verify_release", "everything a release consists of, one verdict each"),
-    Command("verify summary", "maestro.commands.verify_summary", "whether an earlier verification of a file holds"),
+    Command("verify summary", "maestro.commands.verify_summary", "whether an earlier verification still holds"),
     Command("evidence pack", "runner.commands.evidence_pack", "what proves a release, in one folder for an auditor"),
     Command("trust propose", "maestro.commands.trust_propose", "the entry of trust.yaml for an artifact, to review"),
     Command("trust update", "gates.commands.trust_update", "what a newer root of trust.yaml would change, as a patch"),

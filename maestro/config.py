@@ -26,7 +26,7 @@ from maestro.documents.pointer import dotted
 from maestro.documents.problem import Problem
 from maestro.documents.reading import RawDocument
 from maestro.documents.refusal import Refusal
-from maestro.documents.settings import Shape, read_settings, schema_of, unusable
+from maestro.documents.settings import Shape, read_settings, schema_of, usable
 from maestro.documents.show import show
 from maestro.findings import Mode
 from maestro.ledger import address
@@ -311,10 +311,7 @@ def load_config(path: str, data: bytes, *, of_the_past: bool = False) -> Config:
     Raises:
         UsageError: everything wrong with it, each with its line and column; or this tool is not one of ``requires``.
     """
-    config = read_config(path, data, of_the_past=of_the_past)
-    if isinstance(config, Config):
-        return config
-    raise unusable(config)
+    return usable(read_config(path, data, of_the_past=of_the_past))
 
 
 def config_schema() -> dict[str, Any]:

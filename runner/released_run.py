@@ -14,21 +14,24 @@ from maestro.counting import many
 from maestro.ledger.folder import FolderStore
 from maestro.ledger.log import Log
 from maestro.ledger.log_check import Flaw
+from maestro.ledger.note import SIZE_LIMIT
+from maestro.provenance.verify import Evidence
 from maestro.world import World
 from policy.release import reasons
-from policy.release.verifying import Part
+from policy.release.part import Part, refused
+from policy.release.verifying import JudgedRun
 from runner import log_checking
 from runner.governed import Governed
 from runner.ledger_check import Objection, RunReport, check_run
 from runner.looking import looked_at
-from runner.run_folder import run_folder
+from runner.run_folder import SUFFIX, run_folder
 
 KIND: Final = "receipts"
 _LARGEST: Final = 2 << 30
 
 
-def judged_run(run_id: str, checkpoint: str, folder: Path, said: Governed, world: World) -> Part:
-    """The verdict on one run.
+def judged_run(run_id: str, checkpoint: str, folder: Path, said: Governed, world: World) -> JudgedRun:
+    """The verdict on one run, and by what: its segments, which list the receipts' digests, and the checkpoint.
 
     Args:
         run_id: the run; it lies in the ledger that maestro.yaml names.
@@ -53,30 +56,28 @@ def judged_run(run_id: str, checkpoint: str, folder: Path, said: Governed, world
         )
         found = run_folder(place, run_id)
         if not found.exists:
-            return _refused(reasons.RUN_NOT_BELIEVED, run_id, "there is no such run in the ledger")
+            return refused(reasons.RUN_NOT_BELIEVED, KIND, run_id, "there is no such run in the ledger"), ()
         report = check_run(found, said.trust, said.is_closed, log.logged)
+        used = [Evidence(f"{run_id}/segments/{number}{SUFFIX}", data) for number, data in found.numbered("segments")]
     objections: Iterable[Objection | Flaw] = (*log.flaws, *report.objections)
-    return _part(run_id, report, [f"{one.kind}: {one.message}" for one in objections], log.not_proven)
+    used.append(Evidence(checkpoint, read_named(folder / checkpoint, checkpoint, SIZE_LIMIT)))
+    return _part(run_id, report, [f"{one.kind}: {one.message}" for one in objections], log.not_proven), tuple(used)
 
 
 def _part(run_id: str, report: RunReport, objections: list[str], not_proven: str | None) -> Part:
     if objections or not_proven is not None:
         more = f" (and {many(len(objections) - 1, 'more objection')})" if len(objections) > 1 else ""
-        return _refused(reasons.RUN_NOT_BELIEVED, run_id, (objections or [str(not_proven)])[0] + more)
+        return refused(reasons.RUN_NOT_BELIEVED, KIND, run_id, (objections or [str(not_proven)])[0] + more)
     if report.rehearsals:
         words = f"a rehearsal: {report.rehearsals} of {many(len(report.receipts), 'receipt')}"
-        return _refused(reasons.RUN_REHEARSED, run_id, words)
+        return refused(reasons.RUN_REHEARSED, KIND, run_id, words)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in report.outcomes.items()) or "no receipt"
     if not report.complete or set(report.outcomes) != {"succeeded"}:
-        return _refused(reasons.RUN_UNSUCCESSFUL, run_id, outcomes + ("" if report.complete else "; not complete"))
+        return refused(reasons.RUN_UNSUCCESSFUL, KIND, run_id, outcomes + ("" if report.complete else "; not complete"))
     commits = tuple(dict.fromkeys(str(said["source"]["commit"]) for said in report.receipts.values()))
     glass = f"; {report.broken_glass} by BREAK-GLASS" if report.broken_glass else ""
     at = ", ".join(commit[:12] for commit in commits)
     return Part(KIND, run_id, None, f"{outcomes} at the commit {at}{glass}", commits=commits)
-
-
-def _refused(code: str, run_id: str, message: str) -> Part:
-    return Part(KIND, run_id, code, message, reasons.REASONS[code][1])
 
 
 def files_of_run(run_id: str, said: Governed, world: World) -> dict[str, bytes]:

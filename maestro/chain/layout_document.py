@@ -16,9 +16,8 @@ from maestro.documents import rules
 from maestro.documents.fields import Name, Omittable, Prose, StrictModel
 from maestro.documents.pointer import dotted
 from maestro.documents.refusal import Refusal
-from maestro.documents.settings import Shape, read_settings, schema_of, unusable
+from maestro.documents.settings import Shape, read_settings, schema_of, usable
 
-LAYOUT_PATH: Final = "layout.yaml"
 _VERBS: Final = ("match", "create", "modify", "allow")
 
 
@@ -89,10 +88,7 @@ def load_layout(path: str, data: bytes) -> LayoutDocument:
     Raises:
         UsageError: everything wrong with it, each with its line and column.
     """
-    found = read_settings(path, data, LayoutDocument, Shape(layout_schema, _SMALLEST), _relations)
-    if isinstance(found, LayoutDocument):
-        return found
-    raise unusable(found)
+    return usable(read_settings(path, data, LayoutDocument, Shape(layout_schema, _SMALLEST), _relations))
 
 
 def _relations(layout: LayoutDocument) -> Iterator[Refusal]:

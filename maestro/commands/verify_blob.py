@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     tell(found, world, policy=decides.said, form=arguments.format)
     if arguments.attest is not None:
         resource = arguments.resource or resource_of(subjects)
-        write_summary(arguments, world, summary_of(found, resource, decides.sha256, evidence, world.now()))
+        decided = decides.decided_by(with_config=False)
+        write_summary(arguments, world, summary_of(found, resource, decided, evidence, world.now()))
     return 0 if all(one.proven for one in found) else 10
 
 

@@ -11,6 +11,7 @@ from maestro.world import World
 if TYPE_CHECKING:
     from maestro.oci.images import VerifiedImage
     from maestro.oci.reference import Reference
+    from maestro.oci.registry import Registry
     from maestro.provenance.deciding import Decider
 
 
@@ -19,10 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images", nargs="+", metavar="REF", help="REGISTRY/REPOSITORY@sha256:… or REGISTRY/REPOSITORY:TAG"
     )
+    add_plain_http(parser)
+    add_policy_arguments(parser)
+
+
+def add_plain_http(parser: argparse.ArgumentParser) -> None:
+    """How the registry is spoken to."""
     parser.add_argument(
         "--plain-http", action="store_true", help="speak http to registries elsewhere, too; whoever listens can read it"
     )
-    add_policy_arguments(parser)
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
@@ -51,11 +57,16 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
 def verified(image: Reference, decides: Decider, world: World, *, plain_http: bool = False) -> VerifiedImage:
     """The verdict on one image, by its registry."""
-    from maestro.oci.credentials import credentials_for
     from maestro.oci.images import verify_image
+
+    registry = registry_of(image, world, plain_http=plain_http)
+    return verify_image(image, registry, decides.policy, decides.believed, world.now())
+
+
+def registry_of(image: Reference, world: World, *, plain_http: bool) -> Registry:
+    """The registry of an image, spoken to as this user may."""
+    from maestro.oci.credentials import credentials_for
     from maestro.oci.registry import Registry
     from maestro.oci.transport import Transport
 
-    transport = Transport(plain_http=plain_http)
-    registry = Registry(image, transport, lambda name: credentials_for(name, world.environ))
-    return verify_image(image, registry, decides.policy, decides.believed, world.now())
+    return Registry(image, Transport(plain_http=plain_http), lambda name: credentials_for(name, world.environ))

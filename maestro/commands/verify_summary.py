@@ -1,4 +1,4 @@
-"""``maestro verify summary``: whether somebody we believe has verified a file before, with success."""
+"""``maestro verify summary``: whether somebody we believe has verified a file or an image before, with success."""
 
 from __future__ import annotations
 
@@ -7,66 +7,106 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from maestro.commands.verify_image import add_plain_http, registry_of
+from maestro.errors import UsageError
 from maestro.provenance.deciding import add_policy_arguments, decided_by
 from maestro.world import World
 
 if TYPE_CHECKING:
+    from maestro.provenance.deciding import Decider
     from maestro.provenance.loosening import Loosened
     from maestro.provenance.reasons import NotProven
     from maestro.provenance.summaries import Summarised
+    from maestro.provenance.verify import Evidence
 
 SCHEMA: Final = "maestro-conductor/summary/v1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The file, its summary, what that must be about, the policy."""
-    parser.add_argument("file", metavar="FILE", help="the artifact")
-    parser.add_argument("--summary", required=True, metavar="FILE", help="what `--attest` wrote")
+    """The artifact, its summary, what that must be about, the policy."""
+    parser.add_argument("artifact", metavar="FILE|REF", help="a file, or without --summary an image")
+    parser.add_argument(
+        "--summary", metavar="FILE", help="what `--attest` wrote of a file; of an image it lies beside it"
+    )
     parser.add_argument("--resource", required=True, metavar="URI", help="what it must be about")
+    add_plain_http(parser)
     add_policy_arguments(parser)
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:
-    """0 it stands in for verifying, 10 not.
+    """0 it stands in for verifying, 10 not, 1 the registry cannot be asked, so nothing is known.
 
     Raises:
-        UsageError: no usable trust.yaml, or one by path in CI that is not the policy revision's.
-        SelectionError: a file that is not there.
+        UsageError: no usable trust.yaml, or one by path in CI that is not the policy revision's; no name of an image.
+        SelectionError: a file or an image that is not there.
+        NotProven: the registry sends what is wrong.
     """
+    from maestro.errors import ToolFailure
+    from maestro.provenance.reasons import NotProven
+    from maestro.provenance.summaries import judge_summaries
+    from maestro.provenance.verify import UNANSWERED
+
+    name = arguments.artifact
+    decides = decided_by(arguments, world)
+    if arguments.summary is not None:
+        sha256, evidence = _of_file(arguments, world)
+    else:
+        sha256, evidence = _of_image(arguments, world, decides)
+    said = judge_summaries(
+        evidence,
+        decides.policy,
+        decides.believed,
+        decides=decides.decided_by(with_config=True),
+        sha256=sha256,
+        resource=arguments.resource,
+        now=world.now(),
+    )
+    if arguments.format == "terminal":
+        colour = world.colour(world.stderr)
+        world.stderr.write(_text(name, said, policy=decides.said, colour=colour))
+    elif arguments.format == "json":
+        world.stdout.write(_json(name, sha256, arguments.resource, said, policy=decides.said))
+    else:
+        world.stdout.write(_markdown(name, said, policy=decides.said))
+    if not isinstance(said, NotProven):
+        return 0
+    return ToolFailure.exit_code if said.code == UNANSWERED else said.exit_code
+
+
+def _of_file(arguments: argparse.Namespace, world: World) -> tuple[str, list[Evidence]]:
+    """A file's digest, and its summary."""
     from maestro.commands.files import read_named
     from maestro.commands.verify_blob import subject_of
     from maestro.evidence.strict_json import SIZE_LIMIT
-    from maestro.provenance.reasons import NotProven
-    from maestro.provenance.summaries import judge_summary
+    from maestro.provenance.verify import Evidence
 
-    decides = decided_by(arguments, world)
-    subject = subject_of(world.cwd, arguments.file, None)
+    subject = subject_of(world.cwd, arguments.artifact, None)
     data = read_named(world.cwd / arguments.summary, arguments.summary, SIZE_LIMIT)
-    said: Summarised | NotProven
+    return subject.sha256, [Evidence(arguments.summary, data)]
+
+
+def _of_image(arguments: argparse.Namespace, world: World, decides: Decider) -> tuple[str, list[Evidence]]:
+    """The digest that an image's name means now, and everything that lies beside it."""
+    from maestro.oci.attestations import attestations
+    from maestro.oci.reference import parse_reference
+    from maestro.oci.registry import resolved
+
     try:
-        said = judge_summary(
-            data,
-            decides.policy,
-            decides.believed,
-            policy_sha256=decides.sha256,
-            sha256=subject.sha256,
-            resource=arguments.resource,
-            now=world.now(),
-        )
-    except NotProven as error:
-        said = error
-    if arguments.format == "terminal":
-        colour = world.colour(world.stderr)
-        world.stderr.write(_text(arguments.file, said, policy=decides.said, colour=colour))
-    elif arguments.format == "json":
-        world.stdout.write(_json(arguments.file, subject.sha256, arguments.resource, said, policy=decides.said))
-    else:
-        world.stdout.write(_markdown(arguments.file, said, policy=decides.said))
-    return 10 if isinstance(said, NotProven) else 0
+        image = parse_reference(arguments.artifact)
+    except UsageError as error:
+        error.remedy = f"{error.remedy}; of a file, name its summary: --summary FILE"
+        raise
+    registry = registry_of(image, world, plain_http=arguments.plain_http)
+    sha256 = resolved(image, registry).sha256
+    if image.tag is not None:
+        # The tag may mean something else by the time that it is used.
+        world.stderr.write(f"{image} is {image.pinned(sha256)}\n")
+    return sha256, attestations(registry, sha256, decides.believed.keys)
 
 
 def _verified(said: Summarised) -> str:
-    return f"verified at {said.when:%Y-%m-%dT%H:%M:%SZ}, level {said.level}, says {said.entry.name}"
+    by = f" by {' and '.join(said.decided_by)}" if said.decided_by else ""
+    return f"verified at {said.when:%Y-%m-%dT%H:%M:%SZ}{by}, level {said.level}, says {said.entry.name}"
 
 
 def _text(name: str, said: Summarised | NotProven, *, policy: str, colour: bool) -> str:
@@ -86,7 +126,7 @@ def _lines(name: str, said: Summarised | NotProven, *, colour: bool) -> Iterator
         yield f"    {said.code} (`maestro explain {said.code}`)"
         yield f"    → {said.remedy}"
         return
-    yield f"{paint('✔', '32;1', colour=colour)} {visible(name)} was {_verified(said)}"
+    yield f"{paint('✔', '32;1', colour=colour)} {visible(name)} was {visible(_verified(said))}"
     for one in (said.loosened(), _where_verified(said)):
         yield from loosened_lines(one, colour=colour)
 
@@ -117,6 +157,7 @@ def _json(name: str, sha256: str, resource: str, said: Summarised | NotProven, *
             "remedy": None,
             "entry": said.entry.name,
             "verified_at": said.when.isoformat(),
+            "decided_by": list(said.decided_by),
             "level": said.level,
             "loosened": list(said.loosened().fields),
             "loosened_where_verified": list(said.given_up),

@@ -70,12 +70,18 @@ def read_settings(
     return tuple(problems) if problems else settings
 
 
-def unusable(problems: tuple[Problem, ...]) -> UsageError:
-    """The error that says everything wrong with a settings file, each with its line and column."""
-    first, *others = problems
+def usable(found: _Model | tuple[Problem, ...]) -> _Model:
+    """What :func:`read_settings` found, where that can be used.
+
+    Raises:
+        UsageError: everything wrong with the file, each with its line and column.
+    """
+    if not isinstance(found, tuple):
+        return found
+    first, *others = found
     lines = [f"\n  {_where(problem.location)}: {problem.message}" for problem in others]
     remedy = first.remedy or first.rule.remedy
-    return UsageError(first.message + "".join(lines), where=_where(first.location), remedy=remedy)
+    raise UsageError(first.message + "".join(lines), where=_where(first.location), remedy=remedy)
 
 
 def _where(location: Location) -> str:

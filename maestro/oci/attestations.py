@@ -15,7 +15,7 @@ from maestro.oci.legacy import ENVELOPE, bundle_of
 from maestro.oci.manifests import Descriptor, Manifest
 from maestro.oci.registry import UNTOLD, Registry
 from maestro.provenance.reasons import NotProven
-from maestro.provenance.verify import Evidence
+from maestro.provenance.verify import UNANSWERED, Evidence
 
 BUNDLE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _MOST = 64
@@ -50,7 +50,8 @@ def _guarded(what: str, evidence: Iterator[Evidence]) -> Iterator[Evidence]:
 
 def unanswered(error: MaestroError) -> NotProven:
     """The reason that an outage is: no verdict, and what may help."""
-    return NotProven("verify/image-unanswered", error.message, error.remedy)
+    place = f"{error.where}: " if error.where else ""
+    return NotProven(UNANSWERED, place + error.message, error.remedy)
 
 
 def _limited(found: list[Descriptor] | tuple[Descriptor, ...]) -> list[Descriptor]:

@@ -11,7 +11,7 @@ from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
 from maestro.oci.attestations import attestations, unanswered
 from maestro.oci.manifests import Manifest
 from maestro.oci.reference import Reference
-from maestro.oci.registry import Registry, require_manifest
+from maestro.oci.registry import Registry, resolved
 from maestro.provenance.authenticate import Believed
 from maestro.provenance.reasons import NotProven
 from maestro.provenance.trust_policy import Artifact, TrustPolicy
@@ -40,15 +40,22 @@ class VerifiedImage:
         return self.pinned is not None and all(one.proven for one in self.verifications)
 
     @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """What was judged, and the image itself where that was judged by its platforms, all it consists of."""
+        judged = tuple(one.subject for one in self.verifications)
+        if self.pinned is None or any(one.sha256 == self.pinned.sha256 for one in judged):
+            return judged
+        return (Subject(self.image.name, self.pinned.sha256 or "", _label(self.image)), *judged)
+
+    @property
     def exit_code(self) -> int:
-        """0 proven; 10 not; else that of what kept it from being judged, wholly or in part."""
+        """0 proven; 10 not, whatever else is unknown; else that of what kept it from being judged."""
         if self.proven:
             return 0
-        if self.failure is not None:
-            return self.failure.exit_code
-        judged = [one for each in self.verifications for entry in each.entries for one in entry.judged]
-        unknown = any(one.problem is not None and one.problem.code == "verify/image-unanswered" for one in judged)
-        return ToolFailure.exit_code if unknown else NotProven.exit_code
+        missing = self.pinned is None and self.failure is not None
+        if not missing and any(one.refused for one in self.verifications):
+            return NotProven.exit_code
+        return self.failure.exit_code if self.failure is not None else ToolFailure.exit_code
 
 
 _FINAL_LAST: Final = (0, ToolFailure.exit_code, SelectionError.exit_code, UsageError.exit_code, NotProven.exit_code)
@@ -64,32 +71,37 @@ def verify_image(
 ) -> VerifiedImage:
     """The verdict on ``image``, whatever the registry does. A tag is looked up once; then digests are asked for."""
     try:
-        given = f"sha256:{image.sha256}" if image.sha256 is not None else image.tag or ""
-        manifest = require_manifest(registry.manifest(given, image.sha256), image)
+        manifest = resolved(image, registry)
     except NotProven as error:
         return _not_judged(image, error)
     except SelectionError as error:
         return _not_judged(image, NotProven("verify/image-missing", error.message, error.remedy), error)
     except MaestroError as error:
         return _not_judged(image, unanswered(error), error)
-    pinned = Reference(image.registry, image.repository, None, manifest.sha256)
+    pinned = image.pinned(manifest.sha256)
     whole, each = _split(policy, manifest, image.name)
     found: list[Verification] = []
     used: list[Evidence] = []
+    failure: MaestroError | None = None
+
+    def beside(sha256: str) -> list[Evidence]:
+        nonlocal failure
+        try:
+            return attestations(registry, sha256, believed.keys)
+        except UsageError as error:  # Docker's configuration, first read when the registry asks who we are
+            failure = error
+            return [Evidence("the registry", b"", unanswered(error))]
+
     if whole.artifacts or not each.artifacts:
         subject = Subject(image.name, manifest.sha256, _label(image))
-        used += attestations(registry, subject.sha256, believed.keys)
+        used += beside(subject.sha256)
         found += verify([subject], used, whole, believed, now)
     if each.artifacts:
         for subject, problem in _platforms(image, manifest):
-            evidence = (
-                attestations(registry, subject.sha256, believed.keys)
-                if problem is None
-                else [Evidence("the index", b"", problem)]
-            )
+            evidence = beside(subject.sha256) if problem is None else [Evidence("the index", b"", problem)]
             used += evidence
             found += verify([subject], evidence, each, believed, now)
-    return VerifiedImage(image, pinned, tuple(found), None, manifest.data, tuple(used))
+    return VerifiedImage(image, pinned, tuple(found), failure, manifest.data, tuple(used))
 
 
 def _not_judged(image: Reference, problem: NotProven, failure: MaestroError | None = None) -> VerifiedImage:

@@ -36,6 +36,10 @@ class Reference:
         """What patterns of trust.yaml mean: registry and repository."""
         return f"{self.registry}/{self.repository}"
 
+    def pinned(self, sha256: str) -> Reference:
+        """The same name by a digest."""
+        return Reference(self.registry, self.repository, None, sha256)
+
     def __str__(self) -> str:
         return f"{self.name}@sha256:{self.sha256}" if self.sha256 is not None else f"{self.name}:{self.tag}"
 

@@ -191,12 +191,15 @@ def _basic(credentials: Credentials) -> str:
     return "Basic " + base64.b64encode(f"{credentials.user}:{credentials.secret}".encode()).decode()
 
 
-def require_manifest(found: Manifest | None, image: Reference) -> Manifest:
-    """``found``, or the error that there is no such image.
+def resolved(image: Reference, registry: Registry) -> Manifest:
+    """The manifest that an image's name means now.
 
     Raises:
         SelectionError: there is none.
+        NotProven, ToolFailure: as :meth:`Registry.manifest`.
     """
+    given = f"sha256:{image.sha256}" if image.sha256 is not None else image.tag or ""
+    found = registry.manifest(given, image.sha256)
     if found is None:
         raise SelectionError(f"the registry has no image {image}", remedy="check the name")
     return found

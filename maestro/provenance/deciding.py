@@ -14,6 +14,7 @@ from maestro.errors import MaestroError, UsageError
 from maestro.world import World
 
 if TYPE_CHECKING:
+    from maestro.evidence.summary import DecidedBy
     from maestro.provenance.authenticate import Believed
     from maestro.provenance.trust_policy import TrustPolicy
 
@@ -42,6 +43,7 @@ class Decider:
     """What decides, where it was read, and the folder that names of files are taken from.
 
     ``data``: the bytes of trust.yaml; ``commit``: that it was read at, whole; None where it was given by its path.
+    ``config_data``: of the maestro.yaml that lies beside it.
     """
 
     policy: TrustPolicy
@@ -50,11 +52,18 @@ class Decider:
     root: Path | None
     data: bytes
     commit: str | None = None
+    config_data: bytes | None = None
 
-    @property
-    def sha256(self) -> str:
-        """Of trust.yaml, hexadecimal."""
-        return hashlib.sha256(self.data).hexdigest()
+    def decided_by(self, *, with_config: bool) -> DecidedBy:
+        """What a summary says that decided: trust.yaml, for a release together with maestro.yaml."""
+        from maestro.config import CONFIG_PATH
+        from maestro.evidence.summary import DecidedBy
+        from maestro.provenance.trust_policy import TRUST_PATH
+
+        found = {TRUST_PATH: hashlib.sha256(self.data).hexdigest()}
+        if with_config and self.config_data is not None:
+            found[CONFIG_PATH] = hashlib.sha256(self.config_data).hexdigest()
+        return DecidedBy(found, self.commit)
 
 
 def decided_by(arguments: argparse.Namespace, world: World) -> Decider:
@@ -64,6 +73,7 @@ def decided_by(arguments: argparse.Namespace, world: World) -> Decider:
         UsageError: no usable trust.yaml, or one by path in CI that is not the policy revision's.
         SelectionError: a file that is not there.
     """
+    from maestro.config import CONFIG_PATH
     from maestro.provenance.trust_policy import TRUST_PATH
 
     given = None if arguments.policy is None else read_file(world.cwd / arguments.policy, arguments.policy)
@@ -76,7 +86,8 @@ def decided_by(arguments: argparse.Namespace, world: World) -> Decider:
             return read_file(path.parent / name, name)
 
         said = f"{arguments.policy}, not the policy revision's {TRUST_PATH}"
-        return _made(given, beside, said, root, str(arguments.policy))
+        config = beside(CONFIG_PATH) if (path.parent / CONFIG_PATH).is_file() else None
+        return _made(given, beside, said, root, str(arguments.policy), config=config)
     return _at_revision(arguments, world, given)
 
 
@@ -92,6 +103,7 @@ def repository_root(arguments: argparse.Namespace, world: World) -> Path | None:
 
 
 def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | None) -> Decider:
+    from maestro.config import CONFIG_PATH
     from maestro.default_branch import default_branch_rev
     from maestro.provenance.trust_policy import TRUST_PATH
     from maestro.repository import Repository
@@ -118,17 +130,25 @@ def _at_revision(arguments: argparse.Namespace, world: World, given: bytes | Non
 
         commit = (tip.commit or revision)[:12]
         said = f"{TRUST_PATH} at {revision} ({commit})"
-        return _made(data, read, said, repository.root, TRUST_PATH, tip.commit)
+        config = read(CONFIG_PATH) if CONFIG_PATH in tip.entries else None
+        return _made(data, read, said, repository.root, TRUST_PATH, commit=tip.commit, config=config)
 
 
 def _made(
-    data: bytes, read: Callable[[str], bytes], said: str, root: Path | None, where: str, commit: str | None = None
+    data: bytes,
+    read: Callable[[str], bytes],
+    said: str,
+    root: Path | None,
+    where: str,
+    *,
+    config: bytes | None,
+    commit: str | None = None,
 ) -> Decider:
     from maestro.provenance.believed import believed_by
     from maestro.provenance.trust_policy import load_trust_policy
 
     policy = load_trust_policy(where, data)
-    return Decider(policy, believed_by(policy, read, file=where), said, root, data, commit)
+    return Decider(policy, believed_by(policy, read, file=where), said, root, data, commit, config)
 
 
 def read_file(path: Path, shown: str) -> bytes:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.statement import Statement
-from maestro.evidence.summary import LOOSENED
+from maestro.evidence.summary import DECIDED_BY, LOOSENED, DecidedBy
 from maestro.evidence.types import SUMMARY
 from maestro.evidence.verify import instant
 from maestro.provenance import bundle as bundles
@@ -23,8 +23,10 @@ from maestro.provenance.bundle import MessageSignature
 from maestro.provenance.expectations import unlogged
 from maestro.provenance.loosening import Loosened
 from maestro.provenance.reasons import NotProven
-from maestro.provenance.trust_policy import Summaries, TrustPolicy
+from maestro.provenance.trust_policy import TRUST_PATH, Summaries, TrustPolicy
+from maestro.provenance.verify import UNANSWERED, Evidence
 
+NO_SUMMARY: Final = "verify/predicate-type"
 _LEVEL: Final = re.compile(r"SLSA_BUILD_LEVEL_([0-3])")
 
 
@@ -37,6 +39,7 @@ class Summarised:
         when: it was verified (aware, UTC).
         level: the SLSA build level.
         given_up: what the policy that it was verified by had loosened, in its verifier's words.
+        decided_by: the names of the documents that decided, as far as it says.
         unlogged: in words, why no log has the signature; None where one has.
     """
 
@@ -44,6 +47,7 @@ class Summarised:
     when: dt.datetime
     level: int
     given_up: tuple[str, ...]
+    decided_by: tuple[str, ...] = ()
     unlogged: str | None = None
 
     def loosened(self) -> Loosened:
@@ -57,7 +61,7 @@ def judge_summary(
     policy: TrustPolicy,
     believed: Believed,
     *,
-    policy_sha256: str,
+    decides: DecidedBy,
     sha256: str,
     resource: str,
     now: dt.datetime,
@@ -68,7 +72,7 @@ def judge_summary(
         data: the bundle's bytes.
         policy: whose summaries are believed.
         believed: its roots and keys.
-        policy_sha256: of trust.yaml itself, hexadecimal.
+        decides: the documents that would decide here.
         sha256: of the artifact, hexadecimal.
         resource: the URI that it must be about.
         now: aware.
@@ -84,7 +88,7 @@ def judge_summary(
         raise NotProven("verify/log-inclusion", "the log only promised to include the entry; no proof that it did")
     said = statements.parse(bundle.content)
     if said.predicate_type != SUMMARY:
-        raise NotProven("verify/predicate-type", f"it is a {said.predicate_type!r:.120}, wanted {SUMMARY}")
+        raise NotProven(NO_SUMMARY, f"it is a {said.predicate_type!r:.120}, wanted {SUMMARY}")
     entries = [one for one in policy.summaries if _signed_by(one, signed)]
     if not entries:
         raise NotProven("verify/summary-signer", f"no entry of summaries in trust.yaml means {signed.signer!r:.200}")
@@ -92,11 +96,42 @@ def judge_summary(
     refused: NotProven | None = None
     for entry in entries:
         try:
-            accepted = _accepted(entry, said, entry.policies or (policy_sha256,), resource, now)
+            accepted = _accepted(entry, said, decides, resource, now)
             return replace(accepted, unlogged=None if signed.logged else unlogged(signed))
         except NotProven as error:
             refused = refused or error
     raise refused or NotProven("verify/summary-signer", "no entry of summaries means it")
+
+
+def judge_summaries(
+    evidence: Sequence[Evidence],
+    policy: TrustPolicy,
+    believed: Believed,
+    *,
+    decides: DecidedBy,
+    sha256: str,
+    resource: str,
+    now: dt.datetime,
+) -> Summarised | NotProven:
+    """The first of what lies beside an artifact that stands in for verifying it; else why none does.
+
+    Args:
+        evidence: all of it; what is no summary is passed over.
+    """
+    refused: list[NotProven] = []
+    for one in evidence:
+        try:
+            if one.problem is not None:
+                raise one.problem
+            return judge_summary(one.data, policy, believed, decides=decides, sha256=sha256, resource=resource, now=now)
+        except NotProven as error:
+            refused.append(error)
+    return max(refused, key=_tells_most)
+
+
+def _tells_most(error: NotProven) -> tuple[bool, bool, bool]:
+    """What could not be asked might be the summary; then what was looked at longest."""
+    return error.code == UNANSWERED, error.stage == "summary", error.code != NO_SUMMARY
 
 
 def _signed_by(entry: Summaries, signed: Authentic) -> bool:
@@ -108,9 +143,7 @@ def _signed_by(entry: Summaries, signed: Authentic) -> bool:
     return identity.issuer == entry.issuer and identity.subject == entry.identity
 
 
-def _accepted(
-    entry: Summaries, said: Statement, policies: tuple[str, ...], resource: str, now: dt.datetime
-) -> Summarised:
+def _accepted(entry: Summaries, said: Statement, decides: DecidedBy, resource: str, now: dt.datetime) -> Summarised:
     predicate = said.predicate
     verifier = _member(predicate, "verifier", "id")
     if verifier != entry.verifier:
@@ -123,17 +156,52 @@ def _accepted(
         raise NotProven(
             "verify/summary-resource", f"{entry.name} may speak of {allowed:.200}, not of {resource!r:.200}"
         )
-    digest = _member(predicate, "policy", "digest", "sha256")
-    if digest not in policies and not entry.loosen.any_policy:
-        wanted = " or ".join(f"{one[:16]}…" for one in policies)
-        raise NotProven("verify/summary-policy", f"verified by the policy {str(digest)[:16]!r}…, wanted {wanted}")
+    documents = _documents(predicate)
+    if not entry.loosen.any_policy:
+        _require_policy(entry.policies, predicate, documents, decides)
     if predicate.get("verificationResult") != "PASSED":
         result = predicate.get("verificationResult")
         raise NotProven("verify/summary-failed", f"it does not say PASSED but {result!r:.40}")
     level = _level(predicate.get("verifiedLevels"))
     if level < entry.minimum_level:
         raise NotProven("verify/summary-level", f"it says level {level}, wanted {entry.minimum_level}")
-    return Summarised(entry, _fresh(entry, predicate, now), level, _given_up(predicate))
+    return Summarised(entry, _fresh(entry, predicate, now), level, _given_up(predicate), tuple(documents))
+
+
+def _documents(predicate: Mapping[str, Any]) -> dict[str, str]:
+    """The names of the documents that decided, with their digests; none where it does not say."""
+    listed = _member(predicate, DECIDED_BY, "documents")
+    found: dict[str, str] = {}
+    for one in listed if isinstance(listed, list) else ():
+        name, digest = _member(one, "uri"), _member(one, "digest", "sha256")
+        if not isinstance(name, str) or not isinstance(digest, str) or name in found:
+            raise NotProven("verify/predicate-malformed", f"the summary's {DECIDED_BY} is no list of documents")
+        found[name] = digest
+    return found
+
+
+def _require_policy(
+    policies: tuple[str, ...], predicate: Mapping[str, Any], documents: Mapping[str, str], decides: DecidedBy
+) -> None:
+    """That it was verified by one of ``policies``, or by what would decide here, in every document."""
+    digest = _member(predicate, "policy", "digest", "sha256")
+    if policies:
+        if digest not in policies:
+            wanted = " or ".join(f"{one[:16]}…" for one in policies)
+            raise NotProven("verify/summary-policy", f"verified by the policy {str(digest)[:16]!r}…, wanted {wanted}")
+        return
+    if TRUST_PATH not in documents:
+        words = f"it does not say which documents decided, {TRUST_PATH} among them: an older version's did not"
+        raise NotProven("verify/summary-policy", words)
+    if digest != DecidedBy(documents).sha256:
+        raise NotProven("verify/summary-policy", "its policy's digest is not that of the documents that it names")
+    for name, found in documents.items():
+        own = decides.documents.get(name)
+        if own is None:
+            raise NotProven("verify/summary-policy", f"{name!r:.80} decided, too, and there is none here")
+        if found != own:
+            words = f"verified by another {name} ({found[:16]!r}…, wanted {own[:16]}…)"
+            raise NotProven("verify/summary-policy", words)
 
 
 def _member(value: object, *names: str) -> object:

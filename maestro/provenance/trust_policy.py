@@ -16,7 +16,7 @@ from maestro.documents.fields import Line, Name, Omittable, StrictModel, text
 from maestro.documents.pointer import dotted
 from maestro.documents.problem import Problem
 from maestro.documents.refusal import Refusal
-from maestro.documents.settings import Shape, read_settings, schema_of, unusable
+from maestro.documents.settings import Shape, read_settings, schema_of, usable
 from maestro.evidence.types import VERIFIER
 from maestro.patterns import compile_patterns
 
@@ -245,7 +245,8 @@ class Summaries(StrictModel):
         examples=[["pkg:generic/api@*"]],
     )
     policies: Annotated[tuple[Sha256, ...], Field(strict=False)] = Field(
-        default=(), description="Digests of the policies that it may have verified by; this file itself unless given"
+        default=(),
+        description="Digests of the policies that it may have verified by; what would decide here unless given",
     )
     minimum_level: int = Field(
         default=STRICT_LEVEL, ge=0, le=3, description="The SLSA build level that it must say at least"
@@ -311,10 +312,7 @@ def load_trust_policy(path: str, data: bytes) -> TrustPolicy:
     Raises:
         UsageError: everything wrong with it, each with its line and column.
     """
-    policy = read_trust_policy(path, data)
-    if isinstance(policy, TrustPolicy):
-        return policy
-    raise unusable(policy)
+    return usable(read_trust_policy(path, data))
 
 
 def _bad(steps: tuple[str | int, ...], words: str, remedy: str | None = None) -> Refusal:

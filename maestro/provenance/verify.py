@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from maestro.evidence.statement import Statement
 from maestro.provenance import bundle as bundles
@@ -19,6 +20,9 @@ from maestro.provenance.loosening import Loosened
 from maestro.provenance.quorum import distinct
 from maestro.provenance.reasons import NotProven
 from maestro.provenance.trust_policy import Artifact, TrustPolicy
+
+UNANSWERED: Final = "verify/image-unanswered"
+"""The one reason that is no refusal: what could not be asked might prove it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,14 @@ class Verification:
     def proven(self) -> bool:
         """Whether it may be used."""
         return self.problem is None
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is not proven for certain: nothing is outstanding that might have proven it."""
+        judged = [one.problem for entry in self.entries for one in entry.judged]
+        return not self.proven and not any(
+            one is not None and one.code == UNANSWERED for one in (self.problem, *judged)
+        )
 
 
 @dataclass(frozen=True, slots=True)

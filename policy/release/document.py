@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,11 +12,10 @@ from maestro.documents import rules
 from maestro.documents.fields import Line, Name, Omittable, StrictModel, text
 from maestro.documents.pointer import dotted
 from maestro.documents.refusal import Refusal
-from maestro.documents.settings import Shape, read_settings, schema_of, unusable
+from maestro.documents.settings import Shape, read_settings, schema_of, usable
 from maestro.errors import UsageError
 from maestro.oci.reference import parse_reference
 
-RELEASE_PATH: Final = "release.yaml"
 Paths = Annotated[tuple[RepositoryPath, ...], Field(strict=False)]
 Image = Annotated[
     str,
@@ -96,10 +95,7 @@ def load_release(path: str, data: bytes) -> Release:
     Raises:
         UsageError: everything wrong with it, each with its line and column.
     """
-    found = read_settings(path, data, Release, Shape(release_schema, _SMALLEST), _relations)
-    if isinstance(found, Release):
-        return found
-    raise unusable(found)
+    return usable(read_settings(path, data, Release, Shape(release_schema, _SMALLEST), _relations))
 
 
 def _relations(release: Release) -> Iterator[Refusal]:

@@ -24,7 +24,7 @@ from maestro.evidence.types import POLICY_BUNDLE, SUMMARY
 from maestro.provenance.loosening import loosened_texts
 from maestro.report.visible_text import visible
 from policy.bundle.statement import ENDING
-from policy.release.pack_files import SIGNED_BY_KEY, Pack, digest_of, file_name, openssl, quoted
+from policy.release.pack_files import SIGNED_BY_KEY, Pack, file_name, openssl, quoted
 
 if TYPE_CHECKING:
     from maestro.config import Config
@@ -116,7 +116,7 @@ def _excerpt(given: Given, decider: Decider) -> dict[str, Any]:
     return {
         "file": "trust.yaml",
         "commit": given.commit,
-        "sha256": decider.sha256,
+        "sha256": hashlib.sha256(decider.data).hexdigest(),
         **{name: [one.model_dump(mode="json", exclude_unset=True) for one in some] for name, some in shown.items()},
         "loosened": [
             {"part": f"{part.kind} {part.name}", "entry": one.entry, "fields": list(one.fields)}
@@ -282,8 +282,16 @@ def _summary(made: Pack, given: Given, decider: Decider, signer: Signer, now: dt
 
     judged, release = given.judged, given.release
     resource = f"pkg:generic/{release.name}@{release.version}"
+    decided = decider.decided_by(with_config=True)
     statement = summary_of(
-        judged.proven, resource, decider.sha256, judged.evidence, now, holds=judged.holds, loosened=judged.loosened
+        judged.proven,
+        resource,
+        decided,
+        judged.evidence,
+        now,
+        subjects=judged.subjects,
+        holds=judged.holds,
+        loosened=judged.loosened,
     )
     data = sign_statement(statement, signer)
     envelope: Envelope = bundles.parse(data)
@@ -291,11 +299,11 @@ def _summary(made: Pack, given: Given, decider: Decider, signer: Signer, now: dt
     signed = made.add(f"{path}.signed", envelope.signed)
     signature = made.add(f"{path}.sig", envelope.signature)
     key = made.add("keys/packed-by.pub", signer.public_key_pem.encode())
-    made.check("What Maestro concluded, by that trust.yaml", openssl(key, signature, signed), *_same_policy(signed))
+    made.check("What Maestro concluded, by what decided", openssl(key, signature, signed), *_same_policy(signed))
     for row in release.artifacts:
         made.check(f"{row.path}: what Maestro concluded", _by_one_of([key], f"artifacts/{row.path}", path, SUMMARY))
     for image in judged.images:
-        subjects = (f"--digest {one.subject.sha256} --digestAlg sha256" for one in image.verifications)
+        subjects = (f"--digest {one.sha256} --digestAlg sha256" for one in image.subjects)
         made.check(
             f"{image.image}: what Maestro concluded",
             *(
@@ -309,7 +317,8 @@ _ATTESTATION: Final = "verify-blob-attestation"
 
 
 def _same_policy(signed: str) -> Iterator[str]:
-    yield f'grep -q "{digest_of("decided-by/trust.yaml")}" {signed}'
+    listed = "$(cd decided-by && sha256sum maestro.yaml trust.yaml | sha256sum | cut -c1-64)"
+    yield f'grep -q "\\"policy\\":{{\\"digest\\":{{\\"sha256\\":\\"{listed}\\"}}" {signed}'
     yield f'grep -o \'"verificationResult":"PASSED"\' {signed}'
 
 

@@ -7,7 +7,6 @@ says that Maestro did.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from maestro.evidence import statement
 from maestro.evidence.trust import Trust
@@ -15,8 +14,6 @@ from maestro.evidence.types import RECEIPT
 from maestro.ledger import checkpoint as checkpoints
 from maestro.ledger.note import key_id
 from policy.release.pack_files import SIGNED_BY_KEY, Pack, digest_of, openssl, quoted
-
-_BUNDLE: Final = ".sigstore.json"
 
 
 def pack_run(made: Pack, run_id: str, files: Mapping[str, bytes], trust: Trust) -> None:

@@ -1,6 +1,6 @@
 """Everything a release consists of, one verdict each, by who already judges it.
 
-A part that is refused or that cannot be judged stops the release; so does one that must be there and is not named.
+A part that is refused or that cannot be judged stops the release; so does what it must be as a whole and is not.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from maestro.chain.reasons import ChainRefused
 from maestro.chain.verify import Chain, verify_chain
@@ -27,53 +26,25 @@ from maestro.evidence.strict_json import SIZE_LIMIT
 from maestro.evidence.trust import trust_of
 from maestro.evidence.verdict import read_attested
 from maestro.oci.reference import Reference, parse_reference
-from maestro.patterns import compile_patterns
-from maestro.provenance.deciding import Decider, NoTrustPolicy
+from maestro.provenance.deciding import Decider
 from maestro.provenance.loosening import Loosened
-from maestro.provenance.trust_policy import ReleaseParts
-from maestro.provenance.verify import Evidence, Verification, verify
+from maestro.provenance.verify import Evidence, Subject, Verification, verify
 from policy.bundle.door import BundleDoor
+from policy.bundle.statement import ENDING
 from policy.release import reasons
+from policy.release.demands import demands
 from policy.release.document import Release
+from policy.release.part import Part, judged_by, refused
 
 if TYPE_CHECKING:
     from maestro.oci.images import VerifiedImage
 
-BUNDLE: Final = "bundle/"
 _TAGS: Final = "refs/tags/"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The verdict on one part.
-
-    ``reason``: None where it holds, else a stable code. ``judged``: False where nothing is known about it.
-    ``commits``, ``tags``: that it was made from, where its evidence says so; ``tree``: the git tree that a verdict is
-    about.
-    """
-
-    kind: str
-    name: str
-    reason: str | None
-    message: str
-    remedy: str | None = None
-    judged: bool = True
-    loosened: tuple[Loosened, ...] = ()
-    commits: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    tree: str | None = None
-
-    @property
-    def outcome(self) -> Literal["holds", "refused", "errored"]:
-        """The verdict in one word."""
-        if not self.judged:
-            return "errored"
-        return "holds" if self.reason is None else "refused"
-
-
-@dataclass(frozen=True, slots=True)
 class Judged:
-    """A release, judged; ``artifacts``, ``images`` and ``evidence`` for whoever sums it up or packs it."""
+    """A release, judged; ``artifacts``, ``images`` and all ``evidence`` for whoever sums it up or packs it."""
 
     parts: tuple[Part, ...]
     artifacts: tuple[Verification, ...]
@@ -98,9 +69,20 @@ class Judged:
         return tuple(dict.fromkeys(one for part in self.parts for one in part.loosened))
 
     @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Files, images and images' platforms, as a summary names them."""
+        return (
+            *(one.subject for one in self.artifacts),
+            *(one for image in self.images for one in image.subjects),
+        )
+
+    @property
     def proven(self) -> tuple[Verification, ...]:
         """Files, images and images' platforms."""
         return (*self.artifacts, *(one for image in self.images for one in image.verifications))
+
+
+JudgedRun = tuple[Part, tuple[Evidence, ...]]
 
 
 @dataclass(frozen=True)
@@ -111,14 +93,14 @@ class Judges:
         decided: trust.yaml of the policy revision, or why there is none that could be used.
         door: of policy bundles.
         image: asks an image's registry, and judges what lies there.
-        run: the verdict on a run (its id, the checkpoint's path below the release's folder).
+        run: the verdict on a run (its id, the checkpoint's path below the release's folder), and by what.
         tree: the git tree of a commit; None where the repository does not have it.
     """
 
     decided: Decider | MaestroError
     door: BundleDoor
     image: Callable[[Reference, Decider], VerifiedImage]
-    run: Callable[[str, str], Part]
+    run: Callable[[str, str], JudgedRun]
     tree: Callable[[str], str | None]
 
 
@@ -135,38 +117,9 @@ def judge(release: Release, folder: Path, config: Config, judges: Judges, now: d
     made = _Release(release, folder, config, judges, now)
     parts = [*made.parts()]
     if not parts:
-        parts.append(_refused(reasons.EMPTY, "release", release.name, "release.yaml names nothing that is released"))
-    parts += made.demands(parts)
+        parts.append(refused(reasons.EMPTY, "release", release.name, "release.yaml names nothing that is released"))
+    parts += demands(release, config, judges.decided, parts, judges.tree)
     return Judged(tuple(parts), tuple(made.artifacts), tuple(made.images), tuple(made.evidence))
-
-
-def errored(kind: str, name: str, error: MaestroError) -> Part:
-    """A part of which nothing is known."""
-    remedy = error.remedy or reasons.REASONS[reasons.NOT_JUDGED][1]
-    return Part(kind, name, reasons.NOT_JUDGED, _words(error, name), remedy, judged=False)
-
-
-def _refused(code: str, kind: str, name: str, message: str) -> Part:
-    return Part(kind, name, code, message, reasons.REASONS[code][1])
-
-
-def _words(error: MaestroError, name: str) -> str:
-    place = f"{error.where}: " if error.where and error.where != name else ""
-    return place + error.message
-
-
-def _part(kind: str, name: str, judge_it: Callable[[], str | Part]) -> Part:
-    """What a judge says of a part; whatever it raises is a verdict on this part alone."""
-    try:
-        said = judge_it()
-    except ToolFailure as error:
-        return errored(kind, name, error)
-    except MaestroError as error:
-        code = getattr(error, "code", None) or (reasons.VERDICT if kind == "verdict" else reasons.UNREADABLE)
-        if kind == "policy bundle" and "/" not in code:
-            code = BUNDLE + code
-        return Part(kind, name, code, _words(error, name), error.remedy)
-    return said if isinstance(said, Part) else Part(kind, name, None, said)
 
 
 class _Release:
@@ -185,18 +138,18 @@ class _Release:
     def parts(self) -> Iterator[Part]:
         release = self._release
         for artifact in release.artifacts:
-            yield _part("artifact", artifact.path, partial(self._artifact, artifact.path, artifact.bundles))
+            yield judged_by("artifact", artifact.path, partial(self._artifact, artifact.path, artifact.bundles))
         for image in release.images:
-            yield _part("image", image, partial(self._image, image))
+            yield judged_by("image", image, partial(self._image, image))
         for bundle in release.policy_bundles:
-            yield _part("policy bundle", bundle, partial(self._bundle, bundle))
+            yield judged_by("policy bundle", bundle, partial(self._bundle, bundle))
         if release.chain is not None:
-            yield _part("chain", release.chain.layout, self._chain)
+            yield judged_by("chain", release.chain.layout, self._chain)
         for verdict in release.verdicts:
-            yield _part("verdict", verdict, partial(self._verdict, verdict))
+            yield judged_by("verdict", verdict, partial(self._verdict, verdict))
         if release.receipts is not None:
             for run in release.receipts.runs:
-                yield _part("receipts", run, partial(self._judges.run, run, release.receipts.checkpoint))
+                yield judged_by("receipts", run, partial(self._run, run, release.receipts.checkpoint))
 
     def _decider(self) -> Decider:
         if isinstance(self._judges.decided, MaestroError):
@@ -228,6 +181,9 @@ class _Release:
         return part
 
     def _bundle(self, name: str) -> Part:
+        statement = name + ENDING
+        if (self._folder / statement).exists():
+            self._used(statement)
         admitted = self._judges.door.admit_file(self._folder / name, self._config, name)
         contents = admitted.manifest.contents
         said = f"{contents.name} revision {admitted.manifest.revision}, signed by {admitted.key.id}"
@@ -237,8 +193,9 @@ class _Release:
         named = self._release.chain
         if named is None:
             raise TypeError("there is no chain")
-        layout = read_named(self._folder / named.layout, named.layout, SIZE_LIMIT)
+        layout = self._used(named.layout)
         links = read_links(self._folder / named.links, named.links)
+        self.evidence += [Evidence(f"{named.links}/{name}", data) for name, data in links.items()]
         chain = verify_chain(layout, links, owners_of(layout, self._config, self._now), self._now)
         made = (*(one.path for one in self._release.artifacts), *self._release.policy_bundles)
         if not made:
@@ -250,109 +207,21 @@ class _Release:
     def _verdict(self, name: str) -> Part:
         from maestro.evidence.errors import BadEvidence
 
-        verdict = read_attested(read_named(self._folder / name, name, SIZE_LIMIT), trust_of(self._config.keys))
+        verdict = read_attested(self._used(name), trust_of(self._config.keys))
         if not verdict.allowed:
             raise BadEvidence("the verdict blocks", remedy="see `maestro check`")
         said = f"allows the tree {verdict.tree[:12]} under the policy of {verdict.policy_revision[:12]}"
         return Part("verdict", name, None, said, tree=verdict.tree)
 
-    def demands(self, parts: Sequence[Part]) -> Iterator[Part]:
-        """What the policy revision asks of the release as a whole, where it is not met or loosened."""
-        release = self._release
-        for kind in self._config.release.requires:
-            if not getattr(release, kind):
-                message = f"release.yaml names none, and maestro.yaml requires it (release.requires: {kind})"
-                yield _refused(reasons.PART_MISSING, kind, "-", message)
-        decided = self._judges.decided
-        if isinstance(decided, MaestroError) and not isinstance(decided, NoTrustPolicy):
-            yield _part("release", release.name, self._unreadable)
-            return
-        asked = () if isinstance(decided, MaestroError) else decided.policy.releases
-        entry = next((one for one in asked if one.name == release.name), None)
-        if entry is None and (asked or not self._config.release.requires):
-            known = f" (there are: {', '.join(one.name for one in asked):.200})" if asked else ""
-            message = f"nothing says what a release {release.name!r} must consist of{known}"
-            yield _refused(reasons.NO_POLICY, "release", release.name, message)
-        yield from self._named(entry)
-        yield from self._of_others(entry, asked)
-        yield from self._one_commit(entry, parts)
-        yield from self._this_version(entry, parts)
+    def _run(self, run_id: str, checkpoint: str) -> Part:
+        part, evidence = self._judges.run(run_id, checkpoint)
+        self.evidence += evidence
+        return part
 
-    def _unreadable(self) -> str:
-        raise (
-            self._judges.decided if isinstance(self._judges.decided, MaestroError) else TypeError("trust.yaml is there")
-        )
-
-    def _named(self, entry: ReleaseParts | None) -> Iterator[Part]:
-        if entry is None:
-            return
-        release = self._release
-        for part in entry.requires:
-            if not getattr(release, part):
-                message = f"release.yaml names none, and trust.yaml requires it (releases: {entry.name})"
-                yield _refused(reasons.PART_MISSING, part, "-", message)
-        for kind, names in self._names().items():
-            for pattern in getattr(entry, kind):
-                if not any(map(compile_patterns((pattern,)), names)):
-                    message = f"release.yaml names none like it, and trust.yaml requires it (releases: {entry.name})"
-                    yield _refused(reasons.PART_MISSING, kind, pattern, message)
-        if entry.loosened():
-            said = "trust.yaml asks less of it than is strict"
-            yield Part("release", entry.name, None, said, loosened=(Loosened(entry.name, entry.loosened()),))
-
-    def _of_others(self, own: ReleaseParts | None, asked: Sequence[ReleaseParts]) -> Iterator[Part]:
-        """A release that calls itself by the name of one with less to prove."""
-        for other in asked:
-            if own is None or other is own or own.loosen.any_parts:
-                continue
-            for kind, names in self._names().items():
-                for name in filter(compile_patterns(getattr(other, kind)), names):
-                    if not compile_patterns(getattr(own, kind))(name):
-                        message = f"trust.yaml has it in the release {other.name}, and not in {own.name}"
-                        yield _refused(reasons.OTHER_RELEASE, kind, name, message)
-
-    def _names(self) -> dict[str, list[str]]:
-        return {
-            "artifacts": [one.path for one in self._release.artifacts],
-            "images": [parse_reference(one).name for one in self._release.images],
-            "policy_bundles": list(self._release.policy_bundles),
-        }
-
-    def _one_commit(self, entry: ReleaseParts | None, parts: Sequence[Part]) -> Iterator[Part]:
-        if entry is not None and entry.loosen.several_commits:
-            return
-        by_commit = {commit: part for part in reversed(parts) for commit in part.commits}
-        if len(by_commit) > 1:
-            said = ", ".join(f"{part.name} from {commit[:12]}" for commit, part in reversed(by_commit.items()))
-            yield _refused(reasons.SEVERAL_COMMITS, "release", self._release.name, said)
-            return
-        about = [part for part in parts if part.tree is not None]
-        if about and not by_commit:
-            said = f"no part says which commit it was built from, so {about[0].name} may be about anything"
-            yield _refused(reasons.SEVERAL_COMMITS, "release", self._release.name, said)
-        for commit in by_commit if about else ():
-            tree = self._judges.tree(commit)
-            has = f"has {tree[:12]}" if tree is not None else "is not in this repository"
-            for part in about:
-                if part.tree != tree:
-                    said = f"{part.name} is about the tree {str(part.tree)[:12]}, and the commit {commit[:12]} {has}"
-                    yield _refused(reasons.SEVERAL_COMMITS, "release", self._release.name, said)
-
-    def _this_version(self, entry: ReleaseParts | None, parts: Sequence[Part]) -> Iterator[Part]:
-        """An old release, whole, under a new version would be proven in every part."""
-        if entry is not None and entry.loosen.any_version:
-            return
-        version = self._release.version
-        for part in parts:
-            wrong = [tag for tag in part.tags if not _names(tag, version)]
-            if wrong:
-                said = f"{part.name} was built at the tag {wrong[0]}, and this is the version {version}"
-                yield _refused(reasons.OTHER_VERSION, "release", self._release.name, said)
-
-
-def _names(tag: str, version: str) -> bool:
-    """Whether a tag is that of a version: ``v1.2.0``, ``1.2.0``, ``api-v1.2.0``, ``api/1.2.0``."""
-    return re.fullmatch(rf"(.*[^0-9A-Za-z.])?v?{re.escape(version)}", tag) is not None
+    def _used(self, name: str) -> bytes:
+        data = read_named(self._folder / name, name, SIZE_LIMIT)
+        self.evidence.append(Evidence(name, data))
+        return data
 
 
 def _proof(kind: str, name: str, verifications: Sequence[Verification]) -> Part:
@@ -363,7 +232,9 @@ def _proof(kind: str, name: str, verifications: Sequence[Verification]) -> Part:
     commits = dict.fromkeys(item.origin.commit for item in met if item.origin.commit)
     refs = dict.fromkeys(item.origin.ref for item in met)
     tags = tuple(ref.removeprefix(_TAGS) for ref in refs if ref.startswith(_TAGS))
-    problem = next((one.problem for one in verifications if one.problem is not None), None)
+    # What is refused for certain before what could not be asked.
+    unproven = sorted((one for one in verifications if not one.proven), key=lambda one: not one.refused)
+    problem = unproven[0].problem if unproven else None
     if problem is not None:
         return Part(kind, name, problem.code, problem.message, problem.remedy, loosened=tuple(loosened))
     said = ", ".join(dict.fromkeys(f"{item.built.name} (level {item.built.level})" for item in met))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from maestro.oci.reference import Reference
     from maestro.provenance.deciding import Decider
     from policy.release.document import Release
-    from policy.release.verifying import Judged, Part
+    from policy.release.verifying import Judged, JudgedRun
     from runner.governed import Governed
 
 _LARGEST = 1 << 20
@@ -80,9 +80,15 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         if isinstance(done.decided, MaestroError) or not judged.proven:
             raise UsageError("there is no file and no image that a summary could be about", remedy="leave --attest out")
         resource = arguments.resource or f"pkg:generic/{done.release.name}@{done.release.version}"
-        policy = done.decided.sha256
         statement = summary_of(
-            judged.proven, resource, policy, judged.evidence, world.now(), holds=judged.holds, loosened=judged.loosened
+            judged.proven,
+            resource,
+            done.decided.decided_by(with_config=True),
+            judged.evidence,
+            world.now(),
+            subjects=judged.subjects,
+            holds=judged.holds,
+            loosened=judged.loosened,
         )
         write_summary(arguments, world, statement)
     return judged.exit_code
@@ -145,7 +151,7 @@ def _image(world: World, image: Reference, by: Decider) -> VerifiedImage:
     return verified(image, by, world)
 
 
-def _run(run_id: str, checkpoint: str, *, folder: Path, governed: Governed, world: World) -> Part:
+def _run(run_id: str, checkpoint: str, *, folder: Path, governed: Governed, world: World) -> JudgedRun:
     from runner.released_run import judged_run
 
     return judged_run(run_id, checkpoint, folder, governed, world)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -9,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from maestro.world import World
+from runner.commands.verify_release import judge_named
 from tests.gates.governed import maestro
 from tests.policy.release import auditor
 from tests.runner.governed_runs import NOW, Runs, manifest
@@ -70,6 +74,19 @@ def test_a_run_is_a_part(runs: Runs) -> None:
     run = ids(runs)["a"]
     code, found = verify(runs, run)
     assert (code, found) == (0, {run: ("holds", None, f"1 succeeded at the commit {runs.repo.head[:12]}")})
+
+
+def test_a_summary_could_name_what_proves_the_run(runs: Runs) -> None:
+    run = ids(runs)["a"]
+    verify(runs, run)
+    given = argparse.Namespace(release="release.yaml", repo=".", target=None, policy=None)
+    world = World(runs.environ, runs.repo.path, io.StringIO(), io.StringIO(), lambda: NOW)
+    used = {one.name: one.data for one in judge_named(given, world).judged.evidence}
+    segment = f"{run}/segments/1.sigstore.json"
+    assert used == {
+        "kept": (runs.repo.path / "kept").read_bytes(),
+        segment: (runs.ledger / "runs" / segment).read_bytes(),
+    }
 
 
 def test_a_run_that_did_not_succeed(runs: Runs) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import subprocess
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from securesystemslib.signer._crypto_signer import CryptoSigner
 from securesystemslib.signer._key import SSlibKey
 
 from tests.maestro.evidence import keys
+from tests.support.tools import tool
 
 NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 STEPS = ("checkout", "build", "verify")
@@ -100,3 +102,9 @@ def make(
         in_toto_run("build", ["src"], ["dist"], ["true"], signer=signer("build"), **common)
         in_toto_run("verify", ["dist"], ["dist"], ["true"], signer=signer("verify"), **common)
     return folder
+
+
+def in_toto_verify(folder: Path, key: str) -> bool:
+    """Whether in-toto's own command accepts the chain. It prints why not: pytest shows that with the failure."""
+    argv = [tool("in-toto-verify"), "--layout=layout", f"--verification-keys={key}", "--link-dir=links"]
+    return subprocess.run(argv, cwd=folder, timeout=60, check=False).returncode == 0

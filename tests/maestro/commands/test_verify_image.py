@@ -149,6 +149,17 @@ def test_dockers_configuration_spoils_only_what_needs_it(repo: Path, registry: L
     names = [f"{registry.address}/acme/api:{tag}" for tag in ("v1", "good")]
     code, _, err = run(repo, *names, DOCKER_CONFIG=str(tmp_path))
     assert (code, "1 of 2 proven" in err, "→ `docker login` writes it" in err) == (2, True, True), err
+    # First needed for what lies beside an image, it spoils no more.
+    registry.lie = lambda asked: (
+        Reply(401, {"WWW-Authenticate": "Basic realm=x"}) if "referrers" in asked.path else None
+    )
+    names = [f"{registry.address}/acme/api:{tag}" for tag in ("v1", "none")]
+    code, out, _ = run(repo, *names, "--format", "json", DOCKER_CONFIG=str(tmp_path))
+    found = [(one["reason"], one["message"]) for one in json.loads(out)["artifacts"]]
+    where = f"{tmp_path}/config.json"
+    assert code == 2
+    assert found[0] == ("verify/image-unanswered", f"{where}: not Docker's configuration: it is not JSON")
+    assert found[1][0] == "verify/image-missing"
 
 
 @pytest.mark.parametrize(

@@ -514,6 +514,19 @@ def test_an_index_that_readers_in_go_take_for_another(case: Case, key: str) -> N
     assert case.codes(":multi") == ["verify/image-manifest"]
 
 
+@pytest.mark.parametrize("refused", [0, 1])
+def test_a_platform_that_is_refused_decides_whatever_else_is_unknown(case: Case, refused: int) -> None:
+    _, images = _index(case, AMD64, ARM64)
+    case.entry = entry(match=case.entry.match, of_an_index="platforms")
+    other = images[1 - refused]
+    case.server.lie = when(f"/referrers/sha256:{other}", Reply(503))
+    found = case.verify(":multi")
+    assert found.exit_code == 10
+    assert [one.refused for one in found.verifications] == [image != other for image in images]
+    case.server.attach(bundle(images[refused]), images[refused])
+    assert case.verify(":multi").exit_code == 1
+
+
 def test_platforms_that_cannot_be_told(case: Case) -> None:
     case.entry = entry(match=case.entry.match, of_an_index="platforms")
     _index(case, None)

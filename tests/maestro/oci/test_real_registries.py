@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from maestro.cli import main
+from maestro.evidence.summary import DecidedBy, summary
 from maestro.world import World
 from tests.maestro.provenance.refusals import NOW
 from tests.support import registries
 from tests.support.tools import tool
 
 KIND = "https://example.test/release/v1"
+APPROVED = {"approved": True}
 HTPASSWD = "me:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"  # secret, by bcrypt
 
 
@@ -43,13 +47,20 @@ class Signed:
     def image(self) -> str:
         return f"{self.address}/acme/api@{self.digest}"
 
-    def attest(self, *more: str, image: str = "", key: str = "cosign") -> None:
-        (self.folder / "predicate.json").write_text('{"approved": true}')
-        options = ("--tlog-upload=false", "--use-signing-config=false", "--yes", "--type", KIND)
+    def attest(
+        self,
+        *more: str,
+        image: str = "",
+        key: str = "cosign",
+        kind: str = KIND,
+        predicate: Mapping[str, Any] = APPROVED,
+    ) -> None:
+        (self.folder / "predicate.json").write_text(json.dumps(predicate))
+        options = ("--tlog-upload=false", "--use-signing-config=false", "--yes", "--type", kind)
         what = ("--key", f"{key}.key", "--predicate", "predicate.json", *options, *more)
         run(self.folder, "cosign", "attest", *what, image or self.image)
 
-    def verify(self, *argv: str, **environ: str) -> tuple[int, str]:
+    def verify(self, *argv: str, command: str = "image", **environ: str) -> tuple[int, str]:
         err = io.StringIO()
         world = World(
             environ={"HOME": str(self.folder), **environ},
@@ -58,7 +69,7 @@ class Signed:
             stderr=err,
             now=lambda: NOW,
         )
-        return main(["verify", "image", "--policy", "trust.yaml", *argv], world), err.getvalue()
+        return main(["verify", command, "--policy", "trust.yaml", *argv], world), err.getvalue()
 
 
 def _signed(folder: Path, address: str) -> Signed:
@@ -82,6 +93,8 @@ artifacts:
     builders: [{{builder: other, key: release}}]
     minimum_level: 0
     loosen: {{any_age: true}}
+summaries:
+  - {{name: gate, key: release, resources: ["pkg:oci/*"]}}
 """)
     return Signed(folder, address, run(folder, "crane", "digest", tag))
 
@@ -120,6 +133,42 @@ def test_another_image_of_the_same_repository_is_not(signed: Signed) -> None:
     run(signed.folder, "crane", "copy", mine, copied)
     code, err = signed.verify(other)
     assert (code, "verify/subject-mismatch" in err) == (10, True), err
+
+
+def test_a_summary_beside_the_image_is_believed(signed: Signed) -> None:
+    resource = ("--resource", "pkg:oci/api")
+    (signed.folder / "fourth.tar").write_bytes(bytes(40960))
+    tag = f"{signed.address}/acme/api:fourth"
+    run(signed.folder, "crane", "append", "--oci-empty-base", "-f", "fourth.tar", "-t", tag)
+    digest = run(signed.folder, "crane", "digest", tag)
+    image = f"{signed.address}/acme/api@{digest}"
+    code, err = signed.verify(image, *resource, command="summary")
+    assert (code, "verify/image-unattested" in err) == (10, True), err
+    signed.attest(image=image)
+    code, err = signed.verify(image, *resource, command="summary")
+    assert (code, "verify/predicate-type" in err) == (10, True), err
+    policy = hashlib.sha256((signed.folder / "trust.yaml").read_bytes()).hexdigest()
+    said = summary(
+        [],
+        resource=resource[1],
+        decided_by=DecidedBy({"trust.yaml": policy}),
+        inputs={},
+        level=3,
+        signers=[],
+        loosened=[],
+        now=NOW,
+    )
+    signed.attest(image=image, kind=said.predicate_type, predicate=said.predicate)
+    code, err = signed.verify(tag, *resource, command="summary")
+    lines = err.splitlines()
+    assert (code, lines[0]) == (0, f"{tag} is {image}")
+    assert lines[1] == f"✔ {tag} was verified at 2026-11-25T00:00:00Z by trust.yaml, level 3, says gate"
+    assert signed.verify(signed.image, *resource, command="summary")[0] == 10
+    code, err = signed.verify(image, "--resource", "pkg:oci/other", command="summary")
+    assert (code, "verify/summary-resource" in err) == (10, True), err
+    (signed.folder / "trust.yaml").write_text((signed.folder / "trust.yaml").read_text() + "# changed\n")
+    code, err = signed.verify(image, *resource, command="summary")
+    assert (code, "verified by another trust.yaml" in err) == (10, True), err
 
 
 def test_another_key_is_not_believed(signed: Signed) -> None:

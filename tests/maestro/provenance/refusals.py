@@ -92,6 +92,15 @@ def changed(change: Callable[[Json], None], **options: Any) -> Tried:
     return tried
 
 
+def promised(bundle: Json) -> Json:
+    """As v0.1 has it: the log's promise, without the proof."""
+    value = copy.deepcopy(bundle)
+    material = value["verificationMaterial"]
+    del material["tlogEntries"][0]["inclusionProof"]
+    material["x509CertificateChain"] = {"certificates": [material.pop("certificate")]}
+    return {**value, "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1"}
+
+
 def rooted(change: Callable[[Json], None], **options: Any) -> Tried:
     """A trusted root changed."""
     tried = attested(**options)

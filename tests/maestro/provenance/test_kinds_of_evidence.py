@@ -18,7 +18,7 @@ from maestro.provenance.report import as_json, as_text
 from maestro.provenance.trust_policy import Artifact, Builder, Loosen, Source, TrustPolicy
 from maestro.provenance.verify import Evidence, Subject, Verification, verify
 from tests.maestro.evidence import keys
-from tests.maestro.provenance.refusals import DATA, NOW, RUN, SHA256, SIGSTORE, attested, entry, judge
+from tests.maestro.provenance.refusals import DATA, NOW, RUN, SHA256, SIGSTORE, attested, entry, judge, promised
 from tests.support.private_sigstore.authority import new_key
 from tests.support.private_sigstore.instance import Signer
 from tests.support.private_sigstore.workflow import statement
@@ -86,24 +86,15 @@ def test_without_log_and_timestamp_nobody_says_when() -> None:
     assert code(asked(unlogged(), entry(), without=True, logs=False)) == "verify/timestamp-missing"
 
 
-def promised() -> dict[str, Any]:
-    """As v0.1 has it: the log's promise, without the proof."""
-    bundle = attested().bundle
-    material = bundle["verificationMaterial"]
-    del material["tlogEntries"][0]["inclusionProof"]
-    material["x509CertificateChain"] = {"certificates": [material.pop("certificate")]}
-    return {**bundle, "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1"}
-
-
 def test_a_promise_alone_has_to_be_allowed_by_name() -> None:
-    assert code(asked(promised(), entry())) == "verify/log-inclusion"
-    allowed = asked(promised(), entry(loosen=Loosen(promise_without_proof=True)))
+    assert code(asked(promised(attested().bundle), entry())) == "verify/log-inclusion"
+    allowed = asked(promised(attested().bundle), entry(loosen=Loosen(promise_without_proof=True)))
     assert allowed.proven, allowed.problem
     assert "loosen.promise_without_proof" in as_text([allowed], policy="trust.yaml", colour=False)
 
 
 def test_a_forged_promise_is_refused_even_then() -> None:
-    bundle = promised()
+    bundle = promised(attested().bundle)
     bundle["verificationMaterial"]["tlogEntries"][0]["integratedTime"] = "1795176001"
     assert code(asked(bundle, entry(loosen=Loosen(promise_without_proof=True)))) == "verify/log-promise"
 

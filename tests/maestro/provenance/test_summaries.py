@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import io
 import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,7 @@ from maestro.cli import main
 from maestro.errors import UsageError
 from maestro.evidence.signer import sign_statement
 from maestro.evidence.statement import Statement, Subject
-from maestro.evidence.summary import summary
+from maestro.evidence.summary import DECIDED_BY, DecidedBy, summary
 from maestro.evidence.trust import trust_of
 from maestro.provenance import bundle, certificate, trusted_root
 from maestro.provenance.authenticate import Believed
@@ -27,8 +29,9 @@ from maestro.provenance.summaries import Summarised, judge_summary
 from maestro.provenance.trust_policy import TrustPolicy, load_trust_policy
 from maestro.world import World
 from tests.maestro.evidence import keys
-from tests.maestro.provenance.refusals import DATA, NOW, RUN, SHA256, SIGSTORE
+from tests.maestro.provenance.refusals import DATA, NOW, RUN, SHA256, SIGSTORE, promised
 from tests.support.git_repo import GitRepo
+from tests.support.registries import LyingRegistry, Reply
 
 RESOURCE = "pkg:generic/api@1"
 ENTRY: dict[str, Any] = {"name": "gate", "key": "release", "resources": ["pkg:generic/api@*"]}
@@ -50,11 +53,14 @@ def policy(**fields: Any) -> TrustPolicy:
     return load_trust_policy("trust.yaml", document(**fields).encode())
 
 
-def made(level: int | None = 3, now: dt.datetime = NOW) -> Statement:
+HERE = DecidedBy({"trust.yaml": "b" * 64, "maestro.yaml": "a" * 64}, "c" * 40)
+
+
+def made(level: int | None = 3, now: dt.datetime = NOW, decided_by: DecidedBy = HERE) -> Statement:
     return summary(
         [Subject("api.tar", {"sha256": SHA256})],
         resource=RESOURCE,
-        policy_sha256="b" * 64,
+        decided_by=decided_by,
         inputs={},
         level=level,
         signers=["somebody"],
@@ -82,7 +88,7 @@ def read(
         data or sign_statement(statement, keys.signer(signer)),
         by,
         Believed([root], trust_of(by.keys)),
-        policy_sha256="b" * 64,
+        decides=HERE,
         sha256=sha256,
         resource=resource,
         now=NOW,
@@ -93,6 +99,37 @@ def test_a_pass_is_one() -> None:
     found = read(made())
     assert (found.entry.name, found.level, found.when, found.given_up) == ("gate", 3, NOW, ("api: loosen.any_age",))
     assert found.loosened().fields == (UNLOGGED,)
+    assert found.decided_by == ("maestro.yaml", "trust.yaml")
+
+
+def decided(**digests: str) -> Statement:
+    """Decided by documents (``trust``: trust.yaml)."""
+    return made(decided_by=DecidedBy({f"{name}.yaml": digest for name, digest in digests.items()}))
+
+
+def test_the_digest_is_that_of_what_sha256sum_prints(tmp_path: Path) -> None:
+    for name in ("maestro.yaml", "trust.yaml"):
+        (tmp_path / name).write_text(name)
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.iterdir()}
+    command = "sha256sum maestro.yaml trust.yaml | sha256sum | cut -c1-64"
+    said = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert DecidedBy(digests).sha256 == said.stdout.strip()
+
+
+def test_files_are_decided_by_trust_yaml_alone() -> None:
+    assert read(decided(trust="b" * 64)).decided_by == ("trust.yaml",)
+
+
+def test_what_an_older_version_wrote_is_refused_and_it_is_said_why() -> None:
+    older = said(policy={"uri": "trust.yaml", "digest": {"sha256": "b" * 64}})
+    del older.predicate[DECIDED_BY]  # type: ignore[attr-defined]
+    with pytest.raises(
+        NotProven, match=r"does not say which documents decided, trust\.yaml among them: an older version's did not"
+    ) as caught:
+        read(older)
+    assert caught.value.code == "verify/summary-policy"
+    assert "have its verifier do so again" in str(caught.value.remedy)
+    assert read(older, policy(policies=["b" * 64])).decided_by == ()
 
 
 DAY = dt.timedelta(days=1)
@@ -122,6 +159,18 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     "another verifier": (lambda: read(said(verifier={"id": "urn:else"})), "verify/summary-verifier"),
     "another policy": (lambda: read(made(), policy(policies=["c" * 64])), "verify/summary-policy"),
     "no policy": (lambda: read(said(policy={})), "verify/summary-policy"),
+    "another trust.yaml": (lambda: read(decided(trust="c" * 64, maestro="a" * 64)), "verify/summary-policy"),
+    "another maestro.yaml": (lambda: read(decided(trust="b" * 64, maestro="c" * 64)), "verify/summary-policy"),
+    "maestro.yaml alone": (lambda: read(decided(maestro="a" * 64)), "verify/summary-policy"),
+    "a document that is not here": (lambda: read(decided(trust="b" * 64, more="b" * 64)), "verify/summary-policy"),
+    "a digest of other documents": (
+        lambda: read(said(**{DECIDED_BY: decided(trust="b" * 64).predicate[DECIDED_BY]})),
+        "verify/summary-policy",
+    ),
+    "documents without digests": (
+        lambda: read(said(**{DECIDED_BY: {"documents": [{"uri": "trust.yaml"}]}})),
+        "verify/predicate-malformed",
+    ),
     "no time": (lambda: read(said(timeVerified="yesterday")), "verify/predicate-malformed"),
     "31 days ago": (lambda: read(made(now=NOW - 31 * DAY)), "verify/summary-too-old"),
     "older than the entry allows": (
@@ -152,7 +201,7 @@ def test_everything_else_is_not(case: str) -> None:
         ({"loosen": {"any_policy": True}}, said(policy={"digest": {"sha256": "d" * 64}}), ("loosen.any_policy",)),
         ({"max_age_days": 90}, made(now=NOW - 60 * DAY), ("max_age_days: 90",)),
         ({"minimum_level": 1}, made(1), ("minimum_level: 1",)),
-        ({"policies": ["b" * 64, "c" * 64]}, made(), ()),
+        ({"policies": ["c" * 64, HERE.sha256]}, made(), ()),
         ({"verifier": "https://verify.example/v1"}, said(verifier={"id": "https://verify.example/v1"}), ()),
     ],
 )
@@ -169,13 +218,8 @@ def test_a_certificate_may_sign_it() -> None:
     by = policy(key=None, issuer=who.issuer, identity=who.subject)
     found = read(made(), by, data=data)
     assert (found.level, found.loosened().fields) == (3, ())
-    promised = json.loads(data)
-    promised["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.1"
-    del promised["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]
-    chain = {"certificates": [promised["verificationMaterial"].pop("certificate")]}
-    promised["verificationMaterial"]["x509CertificateChain"] = chain
     with pytest.raises(NotProven) as caught:
-        read(made(), by, data=json.dumps(promised).encode())
+        read(made(), by, data=json.dumps(promised(json.loads(data))).encode())
     assert caught.value.code == "verify/log-inclusion"
     with pytest.raises(NotProven) as caught:
         read(made(), policy(key=None, issuer=who.issuer, identity=who.subject + "x"), data=data)
@@ -204,8 +248,50 @@ def test_no_odd_member_is_a_crash(member: str, value: object) -> None:
         read(said(**{member: value}))
     except NotProven:
         return
-    needed = ("verificationResult", "verifiedLevels", "resourceUri", "verifier", "timeVerified", "policy")
+    needed = ("verificationResult", "verifiedLevels", "resourceUri", "verifier", "timeVerified", "policy", DECIDED_BY)
     assert member not in needed
+
+
+def test_the_command_of_an_image(tmp_path: Path) -> None:
+    registry = LyingRegistry()
+    try:
+        git = GitRepo.init(tmp_path / "repo")
+        git.commit({"trust.yaml": document(roots=False, loosen={"any_policy": True})})
+        image = registry.image("v1")
+        name = f"{registry.address}/acme/api"
+
+        def run(what: str, *argv: str) -> tuple[int, str, str]:
+            out, err = io.StringIO(), io.StringIO()
+            world = World(environ={"CI": "true"}, cwd=git.path, stdout=out, stderr=err, now=lambda: NOW)
+            return (
+                main(["verify", "summary", what, "--resource", RESOURCE, *argv], world),
+                out.getvalue(),
+                err.getvalue(),
+            )
+
+        def attach(statement: Statement, signer: str = "release") -> None:
+            about = replace(statement, subjects=(Subject("image", {"sha256": image}),))
+            registry.attach(sign_statement(about, keys.signer(signer)), image)
+
+        assert run(f"{name}:none")[0] == 3
+        assert run("api.tar")[0] == 2
+        assert "of a file, name its summary: --summary FILE" in run("api.tar")[2]
+        attach(replace(made(), predicate_type="https://slsa.dev/provenance/v1"))
+        attach(made(2))
+        attach(made(), signer="builder")
+        code, out, _ = run(f"{name}@sha256:{image}", "--format", "json")
+        assert (code, json.loads(out)["reason"]) == (10, "verify/summary-level")
+        registry.lie = lambda asked: Reply(429, {"Retry-After": "3600"}) if "/blobs/" in asked.path else None
+        code, out, _ = run(f"{name}@sha256:{image}", "--format", "json")
+        assert (code, json.loads(out)["reason"]) == (1, "verify/image-unanswered")
+        registry.lie = lambda asked: Reply(200, {"Content-Type": "a"}, b"{") if "manifests/v1" in asked.path else None
+        assert run(f"{name}:v1")[0] == 10
+        registry.lie = lambda asked: None
+        attach(made())
+        code, out, err = run(f"{name}:v1", "--format", "json")
+        assert (code, json.loads(out)["sha256"], err) == (0, image, f"{name}:v1 is {name}@sha256:{image}\n")
+    finally:
+        registry.stop()
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -224,7 +310,7 @@ def test_the_command(tmp_path: Path) -> None:
     code, out, err = run(good)
     assert (code, out) == (0, "")
     assert err.splitlines()[:4] == [
-        "✔ api.tar was verified at 2026-11-25T00:00:00Z, level 3, says gate",
+        "✔ api.tar was verified at 2026-11-25T00:00:00Z by maestro.yaml and trust.yaml, level 3, says gate",
         f"    loosened by trust.yaml (gate): loosen.any_policy, {UNLOGGED}",
         "    ANYBODY MAY SIGN: this proves that nothing was changed since, not where it comes from",
         "    loosened by trust.yaml (where it was verified): api: loosen.anyone",

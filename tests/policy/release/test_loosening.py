@@ -16,7 +16,7 @@ import pytest
 from maestro.cli import main
 from maestro.evidence.signer import sign_statement
 from maestro.evidence.statement import Statement, Subject
-from maestro.evidence.summary import summary
+from maestro.evidence.summary import DecidedBy, summary
 from maestro.provenance.trust_policy import trust_schema
 from maestro.world import World
 from tests.maestro.evidence import keys
@@ -223,7 +223,7 @@ def test_what_a_summary_need_not_be_shows(place: Place, form: str) -> None:
     made = summary(
         [Subject("api", {"sha256": SHA256})],
         resource="pkg:generic/api@1",
-        policy_sha256="0" * 64,
+        decided_by=DecidedBy({"trust.yaml": "0" * 64}),
         inputs={},
         level=2,
         signers=[],

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from maestro.errors import UsageError
+from policy.release.demands import names_version
 from policy.release.document import load_release
-from policy.release.verifying import _names
 from tests.maestro.oci.test_lying_registry import bundle
 from tests.policy.release import auditor, releases
 from tests.policy.release.releases import maestro
@@ -92,6 +92,26 @@ def test_what_cannot_be_asked_is_errored_and_the_worst_counts(repo: Path, regist
     assert "MAY NOT be released: 4 of 5 parts hold" in out
     (repo / "dist/api.tar.gz").write_bytes(b"another")
     assert ask(repo)[0] == 10
+
+
+def test_an_index_with_a_refused_platform_is_refused_whatever_else_is_unknown(
+    repo: Path, registry: LyingRegistry
+) -> None:
+    trust = (repo / "trust.yaml").read_text()
+    releases.merge(repo, "trust.yaml", trust.replace('/acme/api"]', '/acme/api"]\n    of_an_index: platforms'))
+    unknown, bare = registry.image(content=b"a"), registry.image(content=b"b")
+    children = [
+        descriptor(registry.manifests[f"sha256:{one}"][1], MANIFEST, platform={"os": "linux", "architecture": kind})
+        for one, kind in ((unknown, "amd64"), (bare, "arm64"))
+    ]
+    index = registry.put({"schemaVersion": 2, "mediaType": INDEX, "manifests": children})
+    name = f"{registry.address}/acme/api@sha256:{index}"
+    name_images(repo, name)
+    registry.lie = lambda asked: (
+        Reply(429, {"Retry-After": "3600"}) if f"referrers/sha256:{unknown}" in asked.path else None
+    )
+    code, found = ask(repo)
+    assert (code, found["image", name]) == (10, ("refused", "verify/image-unattested"))
 
 
 def test_a_registry_that_sends_another_image(repo: Path, registry: LyingRegistry) -> None:
@@ -235,12 +255,12 @@ def test_an_old_release_under_a_new_version(repo: Path, version: str, same: bool
 
 @pytest.mark.parametrize("tag", ["v1.2.0", "1.2.0", "api-v1.2.0", "api/1.2.0"])
 def test_a_tag_of_this_version(tag: str) -> None:
-    assert _names(tag, "1.2.0")
+    assert names_version(tag, "1.2.0")
 
 
 @pytest.mark.parametrize("tag", ["v11.2.0", "0.1.2.0", "rev1.2.0", "v1.2.0-rc1", "v1x2x0", "v1.2.0\n", ""])
 def test_a_tag_of_another_version(tag: str) -> None:
-    assert not _names(tag, "1.2.0")
+    assert not names_version(tag, "1.2.0")
 
 
 def test_anybody_may_sign_is_red(repo: Path, registry: LyingRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,7 +306,8 @@ def test_an_auditor_follows_the_images_of_the_pack(repo: Path, registry: LyingRe
     assert code == 0, out + err
     pack = repo / "pack"
     lines = [line for line in auditor.commands(pack) if "images/" in line or "--digest" in line]
-    assert len(lines) == 2 + 2 + 3 + 3  # manifests, platforms in the index, attestations, what was concluded
+    # manifests, platforms in the index, attestations, what was concluded (of the index, too)
+    assert len(lines) == 2 + 2 + 3 + 4
     assert auditor.failed(pack, lines) == []
     attested = [line for line in lines if "--trusted-root" in line]
     assert len(attested) == 3

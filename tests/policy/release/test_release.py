@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -174,7 +175,7 @@ def test_a_summary_goes_out_and_cosign_accepts_it(repo: Path) -> None:
     code, _, err = summary(repo, "pkg:generic/api@1.2.0")
     assert (code, err.splitlines()[0]) == (
         0,
-        "✔ dist/api.tar.gz was verified at 2026-11-25T12:00:00Z, level 3, says gate",
+        "✔ dist/api.tar.gz was verified at 2026-11-25T12:00:00Z by maestro.yaml and trust.yaml, level 3, says gate",
     )
     assert summary(repo, "pkg:generic/api@1.2.1")[0] == 10
 
@@ -185,6 +186,27 @@ def test_a_summary_by_an_older_trust_yaml_is_none(repo: Path) -> None:
     releases.merge(repo, "trust.yaml", (repo / "trust.yaml").read_text() + "# changed\n")
     code, _, err = summary(repo, "pkg:generic/api@1.2.0")
     assert (code, "verify/summary-policy" in err) == (10, True), err
+
+
+def test_a_summary_by_a_maestro_yaml_that_asked_less_is_none(repo: Path) -> None:
+    believe_packer(repo)
+    config = (repo / "maestro.yaml").read_text()
+    releases.merge(repo, "maestro.yaml", config.replace("requires: [artifacts, chain]", "requires: [artifacts]"))
+    assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 0
+    assert summary(repo, "pkg:generic/api@1.2.0")[0] == 0
+    releases.merge(repo, "maestro.yaml", config)
+    code, _, err = summary(repo, "pkg:generic/api@1.2.0")
+    assert (code, "verified by another maestro.yaml (" in err) == (10, True), err
+
+
+def test_a_summary_names_every_attestation_that_was_used(repo: Path) -> None:
+    assert maestro(repo, "verify", "release", "--attest", "vsa", "--key", "key.pem")[0] == 0
+    payload = json.loads(base64.b64decode(json.loads((repo / "vsa").read_bytes())["dsseEnvelope"]["payload"]))
+    named = {one["uri"]: one["digest"]["sha256"] for one in payload["predicate"]["inputAttestations"]}
+    links = [path.relative_to(repo).as_posix() for path in (repo / "links").iterdir()]
+    used = ["api.sigstore.json", "dist/policy.tar.gz.sigstore.json", "layout", "verdict.sigstore.json", *links]
+    assert named == {path: hashlib.sha256((repo / path).read_bytes()).hexdigest() for path in used}
+    assert payload["predicate"]["urn:maestro-conductor:decided-by"]["commit"] == GitRepo(repo).head
 
 
 def test_a_summary_of_a_file(repo: Path) -> None:
@@ -229,8 +251,11 @@ def test_the_pack_says_what_decided(repo: Path) -> None:
     assert excerpt["artifacts"][0]["source"]["repository_id"] == 712345678
     assert excerpt["loosened"] == []
     assert f"git show {GitRepo(repo).head}:trust.yaml" in (pack / "README.md").read_text()
-    with (pack / "decided-by/trust.yaml").open("a") as file:
-        file.write("# milder\n")
-    lines = [line for line in auditor.commands(pack) if "decided-by/trust.yaml" in line]
-    assert len(lines) == 2
-    assert auditor.failed(pack, lines) == lines
+    for name in ("trust.yaml", "maestro.yaml"):
+        data = (pack / "decided-by" / name).read_bytes()
+        (pack / "decided-by" / name).write_bytes(data + b"# milder\n")
+        lines = [one for one in auditor.commands(pack) if f"decided-by/{name}" in one or "cd decided-by" in one]
+        assert len(lines) == 2
+        assert auditor.failed(pack, lines) == lines
+        (pack / "decided-by" / name).write_bytes(data)
+        assert auditor.failed(pack, lines) == []
