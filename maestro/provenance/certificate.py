@@ -8,20 +8,30 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+from cryptography.x509.verification import (
+    ClientVerifier,
+    Criticality,
+    ExtensionPolicy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
 
 from maestro.provenance.bundle import Bundle
 from maestro.provenance.reasons import NotProven
-from maestro.provenance.trusted_root import Authority, TrustedRoot
+from maestro.provenance.trusted_root import Authority, Span, TrustedRoot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cryptography.x509 import Certificate
-    from cryptography.x509.verification import Store
 
+_Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 _FULCIO: Final = "1.3.6.1.4.1.57264.1."
-_ISSUER_V1: Final = "1"
 _UTF8: Final = 0x0C
 
 
@@ -49,7 +59,9 @@ class Identity:
     run_invocation_uri: str = ""  # 21
 
 
-_NAMES: Final = {str(number): field.name for number, field in enumerate(fields(Identity)[1:], 8)}
+_ISSUER_V1: Final = ObjectIdentifier(_FULCIO + "1")
+_OTHER_NAME: Final = ObjectIdentifier(_FULCIO + "7")
+_NAMES: Final = {ObjectIdentifier(f"{_FULCIO}{number}"): one.name for number, one in enumerate(fields(Identity)[1:], 8)}
 
 
 def load(bundle: Bundle) -> Certificate:
@@ -58,13 +70,11 @@ def load(bundle: Bundle) -> Certificate:
     Raises:
         NotProven: it cannot be read, or a root certificate lies beside it.
     """
-    from cryptography.x509 import load_der_x509_certificate
-
     if bundle.certificate is None:
         raise NotProven("verify/bundle-form", "the bundle has no certificate")
     try:
-        certificate = load_der_x509_certificate(bundle.certificate)
-        beside = [load_der_x509_certificate(one) for one in bundle.intermediates]
+        certificate = x509.load_der_x509_certificate(bundle.certificate)
+        beside = [x509.load_der_x509_certificate(one) for one in bundle.intermediates]
         if any(one.subject == one.issuer for one in beside):
             raise NotProven(
                 "verify/bundle-root-certificate", "the bundle brings a root certificate: roots are ours to name"
@@ -84,17 +94,15 @@ def identity(certificate: Certificate) -> Identity:
     Raises:
         NotProven: not a certificate for signing code, or not exactly one name in it.
     """
-    from cryptography import x509
-    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     def profile(words: str) -> NotProven:
         return NotProven("verify/certificate-profile", f"the certificate {words}")
 
     try:
-        extensions = certificate.extensions
-        usage = extensions.get_extension_for_class(x509.KeyUsage).value
-        extended = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        names = list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        extensions = {one.oid: one.value for one in certificate.extensions}
+        usage = _extension(extensions, x509.KeyUsage)
+        extended = _extension(extensions, x509.ExtendedKeyUsage)
+        names = list(_extension(extensions, x509.SubjectAlternativeName))
     except x509.ExtensionNotFound as error:
         raise profile(f"lacks an extension: {error}") from error
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
@@ -105,18 +113,24 @@ def identity(certificate: Certificate) -> Identity:
         raise profile("is not for signing code")
     if len(names) != 1:
         raise profile(f"has {len(names)} names, wanted exactly one")
-    found: dict[str, str] = {}
-    for extension in extensions:
-        oid = extension.oid.dotted_string
-        number = oid.removeprefix(_FULCIO)
-        value = extension.value
-        if number == oid or type(value) is not x509.UnrecognizedExtension:  # isinstance asks an ABC, which is slow
-            continue
-        if number in _NAMES:
-            found[_NAMES[number]] = _utf8_string(value.value)
-        elif number == _ISSUER_V1:
-            found.setdefault("issuer", value.value.decode("utf-8", "replace"))
+    found = {name: _utf8_string(der) for oid, name in _NAMES.items() if (der := _fulcio(extensions, oid)) is not None}
+    old_issuer = _fulcio(extensions, _ISSUER_V1)
+    if old_issuer is not None:
+        found.setdefault("issuer", old_issuer.decode("utf-8", "replace"))
     return Identity(subject=_name(names[0]), **found)
+
+
+def _extension(extensions: Mapping[ObjectIdentifier, x509.ExtensionType], kind: type[_Kind]) -> _Kind:
+    found = extensions.get(kind.oid)
+    if not isinstance(found, kind):
+        raise x509.ExtensionNotFound(f"No {kind} extension was found", kind.oid)
+    return found
+
+
+def _fulcio(extensions: Mapping[ObjectIdentifier, x509.ExtensionType], oid: ObjectIdentifier) -> bytes | None:
+    found = extensions.get(oid)
+    # isinstance would ask an abstract base class, which is slow.
+    return found.value if type(found) is x509.UnrecognizedExtension else None
 
 
 def _utf8_string(der: bytes) -> str:
@@ -135,11 +149,9 @@ def _utf8_string(der: bytes) -> str:
 
 
 def _name(name: object) -> str:
-    from cryptography import x509
-
     if isinstance(name, x509.UniformResourceIdentifier | x509.RFC822Name):
         return name.value
-    if isinstance(name, x509.OtherName) and name.type_id.dotted_string == _FULCIO + "7":
+    if isinstance(name, x509.OtherName) and name.type_id == _OTHER_NAME:
         return _utf8_string(name.value)
     raise NotProven("verify/certificate-profile", f"the certificate's name is a {type(name).__name__}")
 
@@ -155,7 +167,7 @@ def verify_path(candidates: Sequence[Authority], certificate: Certificate, times
     Raises:
         NotProven: not issued by any, or not valid then, or an authority out of service then.
     """
-    worst = NotProven("verify/certificate-untrusted", "none of the roots in trust.yaml issued the certificate")
+    worst: NotProven | None = None
     for authority in candidates:
         try:
             for when in dict.fromkeys(times):
@@ -164,7 +176,7 @@ def verify_path(candidates: Sequence[Authority], certificate: Certificate, times
             worst = error
         else:
             return authority.chain[0]
-    raise worst
+    raise worst or NotProven("verify/certificate-untrusted", "none of the roots in trust.yaml issued the certificate")
 
 
 def _said(when: dt.datetime) -> str:
@@ -172,9 +184,6 @@ def _said(when: dt.datetime) -> str:
 
 
 def _require_path(authority: Authority, certificate: Certificate, when: dt.datetime) -> None:
-    from cryptography import x509
-    from cryptography.x509.verification import VerificationError
-
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if not start <= when <= end:
         message = f"signed at {_said(when)}, but the certificate is valid from {_said(start)} to {_said(end)}"
@@ -183,27 +192,48 @@ def _require_path(authority: Authority, certificate: Certificate, when: dt.datet
         message = f"the certificate authority was not in service at {_said(when)}, says the trusted root"
         raise NotProven("verify/certificate-authority-retired", message)
     try:
-        verifier = _path_verifier(authority.chain[-1], when)
-        verifier.verify(certificate, list(authority.chain[:-1]))  # type: ignore[attr-defined]
+        _prove_path(authority.chain, certificate, when)
     except (VerificationError, x509.UnsupportedGeneralNameType, ValueError) as error:
         message = f"the certificate does not lead to the root in trust.yaml: {error}"
         raise NotProven("verify/certificate-untrusted", message) from error
 
 
+def _prove_path(chain: tuple[Certificate, ...], certificate: Certificate, when: dt.datetime) -> None:
+    """The whole path the first time; then only its last step, as the others are the same for every certificate."""
+    span = _proven.get(chain)
+    if span is not None and when in span:
+        try:
+            _path_verifier(chain[0], when).verify(certificate, [])
+        except (VerificationError, x509.UnsupportedGeneralNameType, ValueError):
+            pass  # the whole path says why
+        else:
+            return
+    path = _path_verifier(chain[-1], when).verify(certificate, list(chain[:-1])).chain[1:]
+    if path[0] == chain[0] and not any(_constrains_names(one) for one in path):
+        start, end = (max(one.not_valid_before_utc for one in path), min(one.not_valid_after_utc for one in path))
+        _proven[chain] = Span(start, end)
+
+
+_proven: dict[tuple[Certificate, ...], Span] = {}
+"""Chains of trusted roots, by their bytes, of which a path from the issuing certificate to the root was verified, and
+when all of that path is valid. What else it is held to does not depend on the certificate that it ends in, unless a
+name constraint is in it."""
+
+
+def _constrains_names(certificate: Certificate) -> bool:
+    return any(one.oid == x509.NameConstraints.oid for one in certificate.extensions)
+
+
 @lru_cache(maxsize=64)
 def _store(root: Certificate) -> Store:
-    from cryptography.x509.verification import Store
-
     return Store([root])
 
 
 @lru_cache(maxsize=256)
-def _path_verifier(root: Certificate, when: dt.datetime) -> object:
-    from cryptography.x509 import ExtendedKeyUsage
-    from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder
-
+def _path_verifier(root: Certificate, when: dt.datetime) -> ClientVerifier:
     # The web's policy would want the usage "client authentication"; ours is code signing, which `identity` asks for.
-    authority = ExtensionPolicy.webpki_defaults_ca().may_be_present(ExtendedKeyUsage, Criticality.NON_CRITICAL, None)
-    leaf = ExtensionPolicy.webpki_defaults_ee().may_be_present(ExtendedKeyUsage, Criticality.NON_CRITICAL, None)
+    usage = x509.ExtendedKeyUsage
+    authority = ExtensionPolicy.webpki_defaults_ca().may_be_present(usage, Criticality.NON_CRITICAL, None)
+    leaf = ExtensionPolicy.webpki_defaults_ee().may_be_present(usage, Criticality.NON_CRITICAL, None)
     policy = PolicyBuilder().store(_store(root)).time(when).extension_policies(ca_policy=authority, ee_policy=leaf)
     return policy.build_client_verifier()

@@ -8,6 +8,11 @@ import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from maestro.provenance.public_keys import UnsupportedKey, verifies
 from maestro.provenance.reasons import NotProven
 from maestro.provenance.trusted_root import LogKey
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _CODE = "verify/certificate-not-logged"
+_TIMESTAMPS = x509.PrecertificateSignedCertificateTimestamps
+_MILLISECOND = dt.timedelta(milliseconds=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -27,13 +34,9 @@ def require_logged(certificate: Certificate, issuer: Certificate, logs: Sequence
     Raises:
         NotProven: no timestamp, another log's, or one that is not over this certificate.
     """
-    from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     try:
-        extension = certificate.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps)
-        stamps = list(extension.value)
+        extension = certificate.extensions.get_extension_for_oid(_TIMESTAMPS.oid).value
+        stamps = list(extension) if isinstance(extension, _TIMESTAMPS) else []
         if len(stamps) != 1:
             raise NotProven(_CODE, f"the certificate has {len(stamps)} timestamps of certificate logs, wanted one")
         stamp = stamps[0]
@@ -45,7 +48,7 @@ def require_logged(certificate: Certificate, issuer: Certificate, logs: Sequence
     except (ValueError, UnsupportedAlgorithm) as error:
         raise NotProven("verify/certificate-malformed", f"the certificate cannot be read: {error}") from error
     when = stamp.timestamp.replace(tzinfo=dt.UTC)  # cryptography gives it naive
-    milliseconds = (when - _EPOCH) // dt.timedelta(milliseconds=1)
+    milliseconds = (when - _EPOCH) // _MILLISECOND
     signed = b"".join(
         (
             struct.pack("!BBQH", stamp.version.value, 0, milliseconds, stamp.entry_type.value),
@@ -72,7 +75,5 @@ def require_logged(certificate: Certificate, issuer: Certificate, logs: Sequence
 @lru_cache(maxsize=64)
 def _key_digest(issuer: Certificate) -> bytes:
     """Of a root's few issuers, each of which has issued every certificate of a release."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     key = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(key).digest()

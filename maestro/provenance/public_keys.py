@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PublicKeyTypes
-    from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
-_SMALLEST_RSA = 2048
+_SMALLEST_RSA: Final = 2048
+_SHA256: Final = hashes.SHA256()
+_ECDSA: Final = {
+    "secp256r1": ec.ECDSA(_SHA256),
+    "secp384r1": ec.ECDSA(hashes.SHA384()),
+    "secp521r1": ec.ECDSA(hashes.SHA512()),
+}
+_ECDSA_OF_DIGEST: Final = ec.ECDSA(Prehashed(_SHA256))
 
 
 class UnsupportedKey(ValueError):
     """A key of a kind, curve or size that is not accepted."""
-
-
-def _hash_for(curve: str) -> SHA256 | SHA384 | SHA512:
-    from cryptography.hazmat.primitives import hashes
-
-    if curve == "secp256r1":
-        return hashes.SHA256()
-    if curve == "secp384r1":
-        return hashes.SHA384()
-    if curve == "secp521r1":
-        return hashes.SHA512()
-    raise UnsupportedKey(f"ECDSA on {curve}")
 
 
 def verifies(
@@ -35,22 +34,18 @@ def verifies(
     Raises:
         UnsupportedKey: of a kind, curve or size that is not accepted, or one that cannot sign a digest.
     """
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-    from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-
     try:
         if isinstance(key, ec.EllipticCurvePublicKey):
-            algorithm = _hash_for(key.curve.name)
-            if sha256_given and not isinstance(algorithm, hashes.SHA256):
-                raise UnsupportedKey(f"ECDSA on {key.curve.name} over a SHA-256 digest")
-            key.verify(signature, data, ec.ECDSA(Prehashed(algorithm) if sha256_given else algorithm))
+            curve = key.curve.name
+            if curve not in _ECDSA:
+                raise UnsupportedKey(f"ECDSA on {curve}")
+            if sha256_given and curve != "secp256r1":
+                raise UnsupportedKey(f"ECDSA on {curve} over a SHA-256 digest")
+            key.verify(signature, data, _ECDSA_OF_DIGEST if sha256_given else _ECDSA[curve])
         elif isinstance(key, rsa.RSAPublicKey):
             if key.key_size < _SMALLEST_RSA:
                 raise UnsupportedKey(f"RSA with {key.key_size} bits")
-            sha256 = hashes.SHA256()
-            key.verify(signature, data, padding.PKCS1v15(), Prehashed(sha256) if sha256_given else sha256)
+            key.verify(signature, data, padding.PKCS1v15(), Prehashed(_SHA256) if sha256_given else _SHA256)
         elif isinstance(key, ed25519.Ed25519PublicKey):
             if sha256_given:
                 raise UnsupportedKey("Ed25519 over a digest")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from maestro.evidence.dsse import Envelope
@@ -19,7 +20,10 @@ from maestro.provenance.reasons import NotProven
 from maestro.provenance.trusted_root import TrustedRoot
 
 if TYPE_CHECKING:
+    from sigstore.hashes import Hashed
+    from sigstore.models import Bundle as Theirs
     from sigstore.verify import Verifier
+    from sigstore.verify.policy import Identity as Expected
 
 _KINDS = {("hashedrekord", "0.0.1"), ("hashedrekord", "0.0.2"), ("dsse", "0.0.1")}
 
@@ -49,20 +53,15 @@ def require(data: bytes, bundle: Bundle, root: TrustedRoot, identity: Identity, 
     Raises:
         NotProven: it refuses it, or reads another payload in it.
     """
-    from sigstore.hashes import Hashed
-    from sigstore.models import Bundle as Theirs
-    from sigstore.verify.policy import Identity as Expected
-    from sigstore_models.common.v1 import HashAlgorithm
-
     try:
-        theirs = Theirs.from_json(data)
-        expected = Expected(identity=identity.subject, issuer=identity.issuer)
+        judge = _judge(root.data)
+        theirs = judge.read(data)
+        expected = judge.expected(identity=identity.subject, issuer=identity.issuer)
         if isinstance(bundle.content, Envelope):
-            read = _verifier(root.data).verify_dsse(theirs, expected)
+            read = judge.verifier.verify_dsse(theirs, expected)
             same = read == (bundle.content.payload_type, bundle.content.payload)
         else:
-            hashed = Hashed(algorithm=HashAlgorithm.SHA2_256, digest=bytes.fromhex(sha256))
-            _verifier(root.data).verify_artifact(hashed, theirs, expected)
+            judge.verifier.verify_artifact(judge.hashed(bytes.fromhex(sha256)), theirs, expected)
             same = True
     except Exception as error:  # refused or crashed: neither is an acceptance
         raise NotProven(
@@ -72,13 +71,37 @@ def require(data: bytes, bundle: Bundle, root: TrustedRoot, identity: Identity, 
         raise NotProven("verify/second-opinion", "sigstore-python reads another payload in the bundle")
 
 
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """sigstore-python, ready to judge by one root: importing it takes half a second."""
+
+    verifier: Verifier
+    read: Callable[[bytes], Theirs]
+    expected: type[Expected]
+    hashed: Callable[[bytes], Hashed]
+
+
 @lru_cache(maxsize=8)
-def _verifier(root: bytes) -> Verifier:
-    from sigstore.models import TrustedRoot as Theirs
+def _judge(root: bytes) -> _Judge:
+    from sigstore.hashes import Hashed
+    from sigstore.models import Bundle as Theirs
+    from sigstore.models import TrustedRoot as TheirRoot
     from sigstore.verify import Verifier
+    from sigstore.verify.policy import Identity as Expected
+    from sigstore_models.common.v1 import HashAlgorithm
+
+    class Prepared(TheirRoot):
+        """Reads its keys and authorities once; each verification asks for them anew."""
+
+        rekor_keyring = cache(TheirRoot.rekor_keyring)
+        ct_keyring = cache(TheirRoot.ct_keyring)
+        get_timestamp_authorities = cache(TheirRoot.get_timestamp_authorities)
 
     # It reads roots from files only, and its own cache can be poisoned: it is given the bytes whose digest was pinned.
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         file.write(root)
         file.flush()
-        return Verifier(trusted_root=Theirs.from_file(file.name))
+        verifier = Verifier(trusted_root=Prepared.from_file(file.name))
+    return _Judge(
+        verifier, Theirs.from_json, Expected, lambda digest: Hashed(algorithm=HashAlgorithm.SHA2_256, digest=digest)
+    )

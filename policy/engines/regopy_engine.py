@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import json
 import os
-import re
+import select
 import signal
 import subprocess
 import sys
@@ -38,7 +38,6 @@ _LATE = 0.02
 """Seconds between looks at the clock."""
 _KEPT = 50
 """So many calls are kept for the next input: each is read again with it."""
-_FRACTION = re.compile(r'(?:\A|":|[,\[])-?[0-9]+[.e]')
 _WORKER = Path(__file__).with_name("regopy_worker.py")
 
 
@@ -100,26 +99,24 @@ class RegopyEngine:
         answers: list[Answer] = []
         worker: _Worker | None = None
         crashes = 0
+        questions = (self._question(value, asks=asks) for value in inputs)
+        question = next(questions, None)
         try:
-            for value in inputs:
-                try:
-                    written = encode_json(value)
-                except ValueError as error:
-                    refused = refusal(value, self.limits.depth, asks=asks)
-                    refused = refused or f"the input cannot be handed over: {error}"
-                else:
-                    plain = surely_plain(written, self.limits.depth)
-                    refused = None if plain else refusal(value, self.limits.depth, asks=asks)
-                if refused is not None:
-                    answers.append(Broken(refused, "unsupported", self.remedy))
-                    continue
-                if crashes >= self.limits.crashes:
-                    answers.append(Broken(f"regopy crashed or hung on {crashes} inputs before this one", "crash"))
+            while question is not None:
+                if isinstance(question, bytes) and crashes >= self.limits.crashes:
+                    question = Broken(f"regopy crashed or hung on {crashes} inputs before this one", "crash")
+                if isinstance(question, Broken):
+                    answers.append(question)
+                    question = next(questions, None)
                     continue
                 if worker is None:
                     worker = _Worker(program, self.limits, folder, asks=asks)
-                answer = worker.ask(written)
-                answers.append(answer)
+                worker.send(question)
+                following = next(questions, None)  # is written, and waits for the worker, while that computes
+                if isinstance(following, bytes):
+                    worker.send_ahead(following)
+                answers.append(worker.answer(question))
+                question = following
                 if worker.gone:
                     crashes += 1
                     worker.close()
@@ -129,11 +126,13 @@ class RegopyEngine:
                 worker.close()
         return answers
 
-
-def surely_plain(written: str, depth: int) -> bool:
-    """Whether canonical JSON shows without a walk that ``refusal`` has nothing against it: too few brackets to nest
-    deeper, and nothing where a value begins that could be a fraction. False says nothing."""
-    return written.count("[") + written.count("{") <= depth and _FRACTION.search(written) is None
+    def _question(self, value: Any, *, asks: bool) -> bytes | Broken:  # noqa: ANN401
+        refused = refusal(value, self.limits.depth, asks=asks)
+        try:
+            written = encode_json(value)
+        except ValueError as error:
+            refused = refused or f"the input cannot be handed over: {error}"
+        return written.encode() if refused is None else Broken(refused, "unsupported", self.remedy)
 
 
 def refusal(value: Any, depth: int, *, asks: bool = False) -> str | None:  # noqa: ANN401
@@ -173,6 +172,7 @@ class _Worker:
         self._deadline: float | None = None
         self._closed = threading.Event()
         self._failed: Broken | None = None
+        self._sent = 0  # bytes of the next question that are with the worker already
         self.gone = False
         environ = {"PATH": "", "HOME": str(folder), "TMPDIR": str(folder)}
         self._process = subprocess.Popen(
@@ -184,14 +184,19 @@ class _Worker:
             cwd=folder,
             start_new_session=True,
         )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise ValueError("no pipes")
+        self._questions, self._answers = self._process.stdin.fileno(), self._process.stdout
+        self._writable = select.poll()
+        self._writable.register(self._questions, select.POLLOUT)
         threading.Thread(target=self._watch, daemon=True).start()
-        reply = self._exchange(self._question(), limits.build_seconds)
+        reply = self._exchange(self._program_text(), limits.build_seconds)
         if isinstance(reply, Broken):
             self._failed = reply
         elif "ready" not in reply:
             self._failed = Broken(f"regopy cannot load the pack: {reply.get('error')}", "compile")
 
-    def _question(self) -> bytes:
+    def _program_text(self) -> bytes:
         program = self._program
         value = {
             "modules": {name: source.decode("utf-8", "replace") for name, source in program.modules.items()},
@@ -202,12 +207,26 @@ class _Worker:
         }
         return json.dumps(value).encode()
 
-    def ask(self, written: str) -> Answer:
-        """The answer for one input, as ``encode_json`` wrote it."""
+    def send(self, question: bytes) -> None:
+        """Hand over an input, or what of it was not sent ahead."""
+        if self._failed is None and not self._asks:
+            self._write(question, self._limits.seconds)
+
+    def send_ahead(self, question: bytes) -> None:
+        """Hand over as much of the input after that one as can be without waiting for the worker, which may wait for
+        its answer to be read."""
+        if self._failed is not None or self._asks:
+            return
+        line = question + b"\n"
+        with contextlib.suppress(OSError):
+            while self._sent < len(line) and self._writable.poll(0) == [(self._questions, select.POLLOUT)]:
+                self._sent += os.write(self._questions, line[self._sent : self._sent + select.PIPE_BUF])
+
+    def answer(self, question: bytes) -> Answer:
+        """The answer for an input that was sent."""
         if self._failed is not None:
             return self._failed
-        question = written.encode()
-        reply = self._exchange(question, self._limits.seconds) if not self._asks else self._computed(question)
+        reply = self._read(self._limits.seconds) if not self._asks else self._computed(question)
         if isinstance(reply, Broken):
             return reply
         try:
@@ -233,14 +252,26 @@ class _Worker:
         return Broken(f"more than {self._limits.rounds} rounds of computed builtins", "unsupported")
 
     def _exchange(self, question: bytes, seconds: float) -> dict[str, Any] | Broken:
+        self._write(question, seconds)
+        return self._read(seconds)
+
+    def _write(self, question: bytes, seconds: float) -> None:
+        """Where that fails, no answer comes, and reading says why."""
+        line = memoryview(question + b"\n")
         self._deadline = time.monotonic() + seconds
-        question_end, answer_end = self._process.stdin, self._process.stdout
         try:
-            if question_end is None or answer_end is None:
-                raise ValueError("no pipes")
-            question_end.write(question + b"\n")
-            question_end.flush()
-            line = answer_end.readline(self._limits.answer_bytes)
+            while self._sent < len(line):
+                self._sent += os.write(self._questions, line[self._sent :])
+        except OSError:
+            pass
+        finally:
+            self._deadline = None
+            self._sent = 0
+
+    def _read(self, seconds: float) -> dict[str, Any] | Broken:
+        self._deadline = time.monotonic() + seconds
+        try:
+            line = self._answers.readline(self._limits.answer_bytes)
         except (OSError, ValueError):
             line = b""
         finally:

@@ -11,6 +11,7 @@ from typing import Any
 from policy.engines.conftest_output import number
 from policy.preflight.text import decoded
 
+_DECODER = json.JSONDecoder(parse_float=number)
 _RANKS = {type(None): 0, bool: 1, int: 2, float: 2, Decimal: 2, str: 3, dict: 6}
 
 
@@ -20,7 +21,7 @@ def read(text: str) -> Any:  # noqa: ANN401
     Raises:
         ValueError: it is none.
     """
-    return plain(_sorted(decoded(json.loads(text, parse_float=number))))
+    return plain(_sorted(decoded(_DECODER.decode(text))))
 
 
 def _sorted(value: Any) -> Any:  # noqa: ANN401
