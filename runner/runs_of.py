@@ -11,7 +11,7 @@ from typing import Protocol
 
 from maestro.errors import ToolFailure
 from maestro.ledger.store import Store
-from runner import archive
+from runner.kept_runs import fetch, kept_runs
 from runner.run_folder import RunFolder, all_runs, run_folder
 
 _YOUNG_NANOSECONDS = 2_000_000_000
@@ -60,21 +60,19 @@ class FolderRuns:
 
 
 class StoreRuns:
-    """Of a ledger elsewhere: a run's newest archive, which is written once, is its state."""
+    """Of a ledger elsewhere: a run's newest archive or step, which is written once, is its state."""
 
     def __init__(self, store: Store) -> None:
         self._there = store.now()
-        self._latest = archive.latest_of(self._there)
+        self._runs = kept_runs(self._there)
 
     def stamps(self) -> Mapping[str, str | None]:
         """See ``Runs``."""
-        return self._latest
+        return {run_id: kept.stamp for run_id, kept in self._runs.items()}
 
     @contextmanager
     def opened(self, run_id: str) -> Iterator[RunFolder]:
         """See ``Runs``."""
         with tempfile.TemporaryDirectory(prefix="maestro-run-", ignore_cleanup_errors=True) as folder:
-            name = self._latest.get(run_id)
-            if name is not None:
-                archive.fetch(self._there, name, Path(folder))
-            yield run_folder(Path(folder), run_id)
+            kept = self._runs.get(run_id)
+            yield run_folder(Path(folder), run_id) if kept is None else fetch(self._there, kept, Path(folder))
