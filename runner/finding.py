@@ -51,13 +51,10 @@ def catch_up(index: ReceiptIndex, runs: Runs) -> dict[str, str]:
     known, now = index.stamps(), runs.stamps()
     for run_id in known.keys() - now.keys():
         index.forget(run_id)
-    unreadable = {}
-    for run_id, stamp in now.items():
-        if stamp is None or known.get(run_id) != stamp:
-            why = _read(index, runs, run_id, stamp)
-            if why is not None:
-                unreadable[run_id] = why
-    return unreadable
+    changed = {run_id: stamp for run_id, stamp in now.items() if stamp is None or known.get(run_id) != stamp}
+    runs.prefetch(changed)
+    read = {run_id: _read(index, runs, run_id, stamp) for run_id, stamp in changed.items()}
+    return {run_id: why for run_id, why in read.items() if why is not None}
 
 
 def _read(index: ReceiptIndex, runs: Runs, run_id: str, stamp: str | None) -> str | None:

@@ -32,6 +32,7 @@ def mirrored(store: Store, run_id: str | None) -> Iterator[Path]:
         there = store.now()
         runs = kept_runs(there, run_id).values()
         others = [name for name in there.names("") if not name.startswith(_NOT_COPIED)]
+        there.prefetch([*others, *(name for run in runs for name in run.files)])
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             try:
                 list(pool.map(lambda name: _copy(there, name, target), others))

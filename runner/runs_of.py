@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +28,13 @@ class Runs(Protocol):
             ToolFailure: the ledger cannot be read.
         """
 
+    def prefetch(self, run_ids: Iterable[str]) -> None:
+        """Say that these will be opened: see ``Reader.prefetch``.
+
+        Raises:
+            ToolFailure: the ledger cannot be read.
+        """
+
     def opened(self, run_id: str) -> AbstractContextManager[RunFolder]:
         """A run's folder, for as long as it is looked at."""
 
@@ -41,6 +48,9 @@ class FolderRuns:
     def stamps(self) -> Mapping[str, str | None]:
         """See ``Runs``."""
         return {run.run_id: self._stamp(run) for run in all_runs(self._folder)}
+
+    def prefetch(self, run_ids: Iterable[str]) -> None:
+        """See ``Runs``: they are here."""
 
     def _stamp(self, run: RunFolder) -> str | None:
         now, times = time.time_ns(), []
@@ -69,6 +79,10 @@ class StoreRuns:
     def stamps(self) -> Mapping[str, str | None]:
         """See ``Runs``."""
         return {run_id: kept.stamp for run_id, kept in self._runs.items()}
+
+    def prefetch(self, run_ids: Iterable[str]) -> None:
+        """See ``Runs``."""
+        self._there.prefetch(name for run_id in run_ids for name in self._runs[run_id].files)
 
     @contextmanager
     def opened(self, run_id: str) -> Iterator[RunFolder]:
