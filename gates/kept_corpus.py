@@ -40,6 +40,7 @@ def kept_corpus(world: World, config: Config, root: Path, folder: Path) -> KeptC
     file, gone = folder / "kept.jsonl", 0
     with looked_at(None, config.ledger, world, root) as (store, _), file.open("wb") as lines:
         there = store.now()
+        there.prefetch(name_of(digest) for _, digest in wanted)
         for pack, digest in wanted:
             found = there.read(name_of(digest))
             if found is None or digest_of_bytes(found.data) != digest:

@@ -148,8 +148,10 @@ def enter(
     at = now.astimezone(dt.UTC).isoformat(timespec="microseconds")
     entries, oldest = [], now
     there = store.now()
-    for name in there.names(PREFIX):
-        found = there.read(name) if f"/{commit[:12]}-" in name else None
+    names = [name for name in there.names(PREFIX) if f"/{commit[:12]}-" in name]
+    there.prefetch(names)
+    for name in names:
+        found = there.read(name)
         if found is None:
             continue
         try:

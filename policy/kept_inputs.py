@@ -49,7 +49,9 @@ def look_through(store: Reader) -> KeptInputs:
         ToolFailure: the store cannot be read.
     """
     intact, altered = set(), []
-    for name in store.names(PREFIX):
+    names = list(store.names(PREFIX))
+    store.prefetch(names)
+    for name in names:
         found = store.read(name)
         if found is None:  # erased meanwhile
             continue

@@ -1,26 +1,35 @@
-"""A run as one file, for a ledger that is no folder: a tar of what a reader needs, and nothing of this machine."""
+"""A run in a ledger that is no folder: what a reader needs of it, and nothing of this machine.
+
+::
+
+    <store>/runs/<run id>/archives/<n>.tar.gz     the run as of its n-th segment: all of it, or what is not in parts
+    <store>/runs/<run id>/parts/<sha256>.tar.gz   more of its receipts and logs
+
+The archive of a large run lists its parts by digest, as empty files ``parts/<sha256>``, and is written after them.
+"""
 
 from __future__ import annotations
 
-import gzip
-import io
+import hashlib
 import re
-import tarfile
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from maestro.errors import ToolFailure
 from maestro.evidence.errors import BadEvidence
 from maestro.ledger.store import Reader
-from runner.run_folder import RUN_ID, RunFolder
+from runner.plain_tar import Content, contents, packed
+from runner.run_folder import RunFolder
 
 KINDS = ("sessions", "receipts", "segments", "logs")
-_NAME = re.compile(r"[a-z]+/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_LEVEL = 3
-"""Of gzip: what is signed hardly gets smaller beyond it, and takes three times as long."""
-SIZE_LIMIT = 1 << 30
-"""Bytes of a run unpacked: beyond it somebody means harm."""
+CARRIED = 32 << 20
+"""Bytes of files after which an archive or a step carries no more, and another one follows."""
+SPARE = 256 << 20
+"""Bytes of a disk that what is unpacked leaves free, however much it is."""
+_LISTED = "parts"
+_IN_PARTS = ("receipts", "logs")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def name_of(run_id: str, number: int) -> str:
@@ -28,135 +37,141 @@ def name_of(run_id: str, number: int) -> str:
     return f"runs/{run_id}/archives/{number}.tar.gz"
 
 
-def pack(folder: RunFolder) -> bytes:
-    """The run; equal runs give equal bytes.
+def _part(run_id: str, sha256: str) -> str:
+    return f"runs/{run_id}/parts/{sha256}.tar.gz"
+
+
+def pieces(folder: RunFolder, number: int) -> Iterator[tuple[str, bytes]]:
+    """What the store is to hold of the run as of its ``number``-th segment, by name, in the order of writing.
+
+    A few of them are in memory at most; equal runs give equal pieces.
 
     Raises:
         ToolFailure: it cannot be read.
     """
-
-    def files() -> Iterator[tuple[str, bytes]]:
-        for kind in KINDS:
-            for path in sorted((folder.path / kind).iterdir()):
-                if path.is_file() and not path.name.endswith(".tmp"):
-                    yield f"{kind}/{path.name}", path.read_bytes()
-
     try:
-        return packed(files())
+        sizes = {name: (folder.path / name).stat().st_size for name in _files(folder)}
+        listed = []
+        if sum(sizes.values()) > CARRIED:
+            for group in _groups({name: size for name, size in sizes.items() if name.startswith(_IN_PARTS)}):
+                data = packed((name, (folder.path / name).read_bytes()) for name in group)
+                listed.append(hashlib.sha256(data).hexdigest())
+                yield _part(folder.run_id, listed[-1]), data
+        rest = [name for name in sizes if not listed or not name.startswith(_IN_PARTS)]
+        files = [(name, (folder.path / name).read_bytes()) for name in rest]
+        yield name_of(folder.run_id, number), packed([*files, *((f"{_LISTED}/{one}", b"") for one in listed)])
     except OSError as error:
         raise ToolFailure(f"the run cannot be read: {error.strerror}", where=str(folder.path)) from error
 
 
-def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """An archive of these, by name: equal files in the same order give equal bytes."""
-    out = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=out, mode="wb", compresslevel=_LEVEL, mtime=0) as zipped,
-        tarfile.open(fileobj=zipped, mode="w|", format=tarfile.GNU_FORMAT) as tar,
-    ):
-        for name, data in files:
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return out.getvalue()
-
-
-def members(data: bytes, kinds: Sequence[str] = KINDS) -> Iterator[tuple[str, bytes]]:
-    """The files in an archive: name below the run's folder, content.
-
-    Args:
-        data: the archive.
-        kinds: the folders it may have.
-
-    Raises:
-        BadEvidence: cut short, too large, or it holds something that no run has.
-    """
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as zipped:  # whole before anything of it is read: a tar just ends
-            unpacked = zipped.read(SIZE_LIMIT + 1)
-        if len(unpacked) > SIZE_LIMIT:
-            raise BadEvidence(f"the archive holds more than {SIZE_LIMIT} bytes")
-        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as tar:
-            for member in tar:
-                _require_plain(member)
-                parts = PurePosixPath(member.name).parts
-                if not member.isreg() or len(parts) != 2 or parts[0] not in kinds or parts[1] in (".", ".."):
-                    raise BadEvidence(f"the archive holds {member.name!r:.100}, which no run has")
-                file = tar.extractfile(member)
-                yield "/".join(parts), file.read() if file is not None else b""
-    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
-        raise BadEvidence(f"the archive of a run cannot be read: {error}") from error
-
-
-def _require_plain(member: tarfile.TarInfo) -> None:
-    """Refuse what we never write: a sparse file may claim to be a terabyte, an extended header any name."""
-    plain = member.type == tarfile.REGTYPE and member.sparse is None and not member.pax_headers
-    if not plain or not _NAME.fullmatch(member.name) or not 0 <= member.size <= SIZE_LIMIT:
-        raise BadEvidence(f"the archive holds {member.name!r:.100}, which no run has")
-
-
-def segments_in(data: bytes) -> list[tuple[str, bytes]]:
-    """Only the segments: what says whether two archives are of one run.
-
-    Raises:
-        BadEvidence: as ``members``.
-    """
-    return [(name, content) for name, content in members(data) if name.startswith("segments/")]
-
-
-def unpack(name: str, data: bytes, target: Path) -> None:
-    """Write the run in the archive that is called ``name`` below ``target``, the folder of a ledger.
-
-    Raises:
-        BadEvidence: as ``members``, or the name is not one of ``name_of``.
-    """
-    parts = name.split("/")
-    if len(parts) != 4 or not RUN_ID.fullmatch(parts[1]):
-        raise BadEvidence(f"no run has an archive of that name: {name!r:.120}")
-    folder = target / "runs" / parts[1]
+def _files(folder: RunFolder) -> Iterator[str]:
     for kind in KINDS:
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    for member, content in members(data):
-        (folder / member).write_bytes(content)
+        for path in sorted((folder.path / kind).iterdir()):
+            if path.is_file() and not path.name.endswith(".tmp"):
+                yield f"{kind}/{path.name}"
 
 
-def number_of(name: str) -> int:
-    """The segment's number in an archive's name; 0 where it is none."""
-    stem = name.rpartition("/")[2].removesuffix(".tar.gz")
-    return int(stem) if stem.isascii() and stem.isdigit() else 0
+def _groups(sizes: dict[str, int]) -> Iterator[list[str]]:
+    """Each of at most ``CARRIED`` bytes, or of one file."""
+    group: list[str] = []
+    size = 0
+    for name, more in sizes.items():
+        if group and size + more > CARRIED:
+            yield group
+            group, size = [], 0
+        group.append(name)
+        size += more
+    if group:
+        yield group
 
 
-def is_archive(name: str) -> bool:
-    """Whether a file of the store is a run's archive."""
-    return name.startswith("runs/") and "/archives/" in name
-
-
-def latest_of(store: Reader, run_id: str | None = None) -> dict[str, str]:
-    """Of each run (or this one) the name of its last archive.
+def same(name: str, there: bytes, data: bytes) -> bool:
+    """Whether what lies under a name of ``pieces`` is as good as what was to be written: archives go by their segments.
 
     Raises:
-        ToolFailure: the store cannot be read.
+        BadEvidence: as ``plain_tar.contents``.
     """
-    latest: dict[str, str] = {}
-    for name in store.names("runs/" if run_id is None else f"runs/{run_id}/"):
-        if is_archive(name):
-            run = name.split("/")[1]
-            if number_of(name) > number_of(latest.get(run, "")):
-                latest[run] = name
-    return latest
+    return there == data or ("/archives/" in name and _segments_in(there) == _segments_in(data))
 
 
-def fetch(store: Reader, name: str, target: Path) -> None:
-    """Write the run in the store's archive of that name below ``target``; nothing where it is gone by now.
+def _segments_in(data: bytes) -> list[tuple[str, bytes]]:
+    found = contents(data, (*KINDS, _LISTED))
+    return [(name, content.read()) for name, content in found if name.startswith("segments/")]
+
+
+Files = Iterator[tuple[str, Content]]
+"""Names below the run's folder, and what they hold; each can be read until the next one is asked for."""
+
+
+def objects_of(store: Reader, name: str) -> Iterator[tuple[str, Files]]:
+    """The archive of that name and its parts, each with its files, to be read to the end; none where it is gone by now.
 
     Raises:
-        BadEvidence: as ``unpack``.
+        BadEvidence: a part is missing, or another one; reading the files, as ``plain_tar.contents``.
         ToolFailure: the store cannot be read.
     """
     found = store.read(name)
     if found is None:
         return
-    try:
-        unpack(name, found.data, target)
-    except BadEvidence as error:
-        raise BadEvidence(error.message, where=f"{store.address}: {name}") from error
+    run_id = name.split("/")[1]
+    parts: list[str] = []
+    yield name, _noting(parts, contents(found.data, (*KINDS, _LISTED)))
+    for digest in parts:
+        name = _part(run_id, digest)
+        found = store.read(name)
+        if found is None or hashlib.sha256(found.data).hexdigest() != digest:
+            raise BadEvidence(
+                f"a part of the run is {'gone' if found is None else 'not the one that its archive lists'}",
+                where=f"{store.address}: {name}",
+                remedy="put it back from a copy",
+            )
+        yield name, contents(found.data, _IN_PARTS)
+
+
+def _noting(parts: list[str], files: Files) -> Files:
+    for name, content in files:
+        kind, _, rest = name.partition("/")
+        if kind != _LISTED:
+            yield name, content
+        elif _DIGEST.fullmatch(rest):
+            parts.append(rest)
+        else:
+            raise BadEvidence(f"the archive lists {rest!r:.80}, which is no part")
+
+
+def unpack(files: Files, folder: Path, kinds: Sequence[str] = KINDS) -> None:
+    """Write files of a run below its ``folder``; what is there already stays as it is.
+
+    Raises:
+        BadEvidence: as what gives the files.
+        ToolFailure: there is no room for them.
+        OSError: they cannot be written.
+    """
+    for kind in kinds:
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    unchecked = SPARE
+    for name, content in files:
+        path = folder / name
+        if path.exists():
+            continue
+        with path.open("xb") as file:
+            for data in content.chunks():
+                if unchecked >= SPARE // 16:
+                    require_room(folder)
+                    unchecked = 0
+                unchecked += len(data)
+                file.write(data)
+
+
+def require_room(folder: Path) -> None:
+    """Whoever unpacks what others have written leaves room on the disk.
+
+    Raises:
+        ToolFailure: there is none.
+    """
+    if shutil.disk_usage(folder).free < SPARE:
+        raise ToolFailure(
+            "unpacked it is more than the disk has room for",
+            where=str(folder),
+            remedy="name a larger one with TMPDIR, if it is meant to be that large",
+        )

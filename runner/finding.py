@@ -39,8 +39,11 @@ class Found:
     where: str
 
 
-def catch_up(index: ReceiptIndex, runs: Runs) -> None:
+def catch_up(index: ReceiptIndex, runs: Runs) -> dict[str, str]:
     """Have in the index what is in the ledger, reading only the runs that have changed since.
+
+    Returns:
+        By id of a run that cannot be read, why; it is tried again the next time.
 
     Raises:
         ToolFailure: the ledger cannot be read.
@@ -48,35 +51,44 @@ def catch_up(index: ReceiptIndex, runs: Runs) -> None:
     known, now = index.stamps(), runs.stamps()
     for run_id in known.keys() - now.keys():
         index.forget(run_id)
-    for run_id, stamp in now.items():
-        if stamp is None or known.get(run_id) != stamp:
-            _read(index, runs, run_id, stamp)
+    changed = {run_id: stamp for run_id, stamp in now.items() if stamp is None or known.get(run_id) != stamp}
+    runs.prefetch(changed)
+    read = {run_id: _read(index, runs, run_id, stamp) for run_id, stamp in changed.items()}
+    return {run_id: why for run_id, why in read.items() if why is not None}
 
 
-def _read(index: ReceiptIndex, runs: Runs, run_id: str, stamp: str | None) -> None:
+def _read(index: ReceiptIndex, runs: Runs, run_id: str, stamp: str | None) -> str | None:
     rows, unread = [], 0
     with runs.opened(run_id) as folder:
+        if folder.unreadable is not None:
+            index.put(run_id, None, [])
+            return folder.unreadable
         for execution in folder.receipts():
             try:
                 rows.append(row_in(folder.receipt(execution) or b"", run_id, execution))
             except BadEvidence:
                 unread += 1
     index.put(run_id, stamp, rows, unread)
+    return None
 
 
-def find(index: ReceiptIndex, runs: Runs, wanted: Wanted, after: Key | None, limit: int, check: Check) -> list[Found]:
+def find(
+    index: ReceiptIndex, runs: Runs, wanted: Wanted, after: Key | None, limit: int, check: Check
+) -> tuple[list[Found], dict[str, str]]:
     """The first receipts that are asked for and come after a place, in order, each judged from the ledger.
+
+    Beside them stands which runs cannot be read, and why: what is asked for may be in them.
 
     Raises:
         ToolFailure: the ledger cannot be read.
     """
-    catch_up(index, runs)
+    unreadable = catch_up(index, runs)
     found, lied = _judged(index.find(wanted, after, limit), runs, check)
     if lied:
         index.clear()
-        catch_up(index, runs)
+        unreadable = catch_up(index, runs)
         found, _ = _judged(index.find(wanted, after, limit), runs, check)
-    return found
+    return found, unreadable
 
 
 def _judged(rows: list[Row], runs: Runs, check: Check) -> tuple[list[Found], bool]:
@@ -89,6 +101,7 @@ def _judged(rows: list[Row], runs: Runs, check: Check) -> tuple[list[Found], boo
     for run_id, some in of_run.items():
         try:
             with runs.opened(run_id) as folder:
+                folder.require_readable()
                 report = check(folder, frozenset(row.id for row in some))
                 lied = lied or any(_row_of_file(folder, row.id) != row for row in some)
         except MaestroError as error:

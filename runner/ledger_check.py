@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from maestro.errors import MaestroError, ToolFailure
@@ -18,10 +19,11 @@ from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust
 from maestro.evidence.verify import Verified
 from maestro.shares import shared
-from runner import receipt, segment, session
+from runner import receipt, segment, session, step
 from runner.logged import entry_name
 from runner.run_folder import SUFFIX, RunFolder, chunks
 from runner.session import Session
+from runner.step import Step
 
 BREAK_GLASS_RULE = "mc.run/break_glass"
 NOT_PROVEN = (
@@ -59,6 +61,25 @@ class Objection:
     message: str
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """How far a run has come that a store elsewhere has as steps only, by those of them that are believed.
+
+    Args:
+        steps: how many.
+        session: which session took the last one.
+        heard: when, by its own word.
+        claimed: executions that may have started.
+        open: those of them without a receipt.
+    """
+
+    steps: int
+    session: int
+    heard: str
+    claimed: int
+    open: int
+
+
 @dataclass
 class RunReport:
     """What was found in one run. ``receipts`` are the believed ones, by execution id; ``sessions`` too, by digest.
@@ -71,6 +92,9 @@ class RunReport:
     receipts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     complete: bool = False
+    unfinished: Unfinished | None = None
+    readable: bool = True
+    """False where nothing of it could be had: not even what there is can be said."""
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -180,7 +204,13 @@ class _Check:
     """By SHA-256 of a file, when it existed for sure: a segment in the log takes what it lists along."""
 
     def report(self) -> RunReport:
+        why = self.folder.unreadable
+        if why is not None:
+            self.out.readable = False
+            self._object("unreadable", "", why)
+            return self.out
         try:
+            self._steps()
             last = self._last_segment()
             self._read_sessions()
             self.closed, self.listed = last is not None, last.files if last else {}
@@ -273,11 +303,56 @@ class _Check:
                 self._object("missing", name, f"segment {number} does not follow the one before it")
             before, expected = "sha256:" + segment.sha256(data), number + 1
         if last is None:
-            self._object("unclosed", "segments", "no segment closes this run: what it lacks nobody can say; resume it")
+            self._object("unclosed", "segments", self._not_closed())
         elif not last.complete:
             self._object("unclosed", "segments", f"closed as incomplete, {last.missing} execution(s) have not run")
         self.out.complete = last is not None and last.complete
         return last
+
+    def _not_closed(self) -> str:
+        how = self.out.unfinished
+        if how is None:
+            return "no segment closes this run: what it lacks nobody can say; resume it"
+        return (
+            f"it goes on elsewhere, or was cut short: there are {how.steps} step(s) and no segment; session "
+            f"{how.session} took the last one at {how.heard}; {how.open} of {how.claimed} claimed execution(s) have no "
+            "receipt; not proven: that no later step was taken away; once nothing works on it any more, "
+            f"`maestro run --resume {self.folder.run_id}` completes it"
+        )
+
+    def _steps(self) -> None:
+        """Where the run is steps only: each is signed, none is missing before the last, and each file is in one."""
+        believed: list[Step] = []
+        for number, data in self.folder.numbered("steps"):
+            try:
+                believed.append(step.read(data, self._trust(data), run_id=self.folder.run_id, number=number))
+            except BadEvidence as error:
+                self._object("not-believed", f"steps/{number}{SUFFIX}", error.message)
+        if not believed:
+            return
+        try:
+            taken = step.taken(believed)
+        except BadEvidence as error:
+            self._object("missing", "steps", error.message)
+            return
+        there = {name: path for name, path in self._carried() if self.only is None}
+        for name, path in there.items():
+            wanted = taken.files.get(name)
+            if wanted is None:
+                self._object("extra", name, "no step that is believed carries it")
+            elif wanted != _digest_of_file(str(path)):
+                self._object("changed", name, "it is not the file that the step lists")
+        for name in taken.files.keys() - there.keys() if self.only is None else ():
+            self._object("missing", name, "a step lists it, and it is not there")
+        receipts = set(self.folder.receipts())
+        last = believed[-1]
+        open_ = sum(execution not in receipts for execution in taken.claims)
+        self.out.unfinished = Unfinished(len(believed), last.session, last.made_at, len(taken.claims), open_)
+
+    def _carried(self) -> Iterator[tuple[str, Path]]:
+        for kind in ("sessions", "receipts", "segments", "logs"):
+            for path in sorted((self.folder.path / kind).iterdir()):
+                yield f"{kind}/{path.name}", path
 
     def _receipts(self, executions: Sequence[str]) -> None:
         for execution, (said, objections) in zip(executions, shared(self._judged, executions), strict=True):

@@ -69,13 +69,12 @@ def append_segments(
 
 def _keep(folder: RunFolder, store: Store, number: int) -> None:
     """Have the run as of its ``number``-th segment in the store."""
-    name = archive.name_of(folder.run_id, number)
-    data = archive.pack(folder)
-    if not store.create(name, data):
-        found = store.read(name)
-        if found is None or archive.segments_in(found.data) != archive.segments_in(data):
-            raise BadEvidence(
-                "the ledger holds another run under this id",
-                where=f"{store.address}: {name}",
-                remedy="two machines worked on one run: see both before either is believed",
-            )
+    for name, data in archive.pieces(folder, number):
+        if not store.create(name, data):
+            found = store.read(name)
+            if found is None or not archive.same(name, found.data, data):
+                raise BadEvidence(
+                    "the ledger holds another run under this id",
+                    where=f"{store.address}: {name}",
+                    remedy="two machines worked on one run: see both before either is believed",
+                )

@@ -87,6 +87,7 @@ def files_of_run(run_id: str, said: Governed, world: World) -> dict[str, bytes]:
         MaestroError: it cannot be read.
     """
     with looked_at(None, said.settings, world, said.root, run_id=run_id) as (_, place):
+        run_folder(place, run_id).require_readable()
         folder = run_folder(place, run_id).path
         found = [
             path for kind in ("sessions", "receipts", "segments", "logs") for path in sorted(folder.glob(f"{kind}/*"))

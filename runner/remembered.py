@@ -42,6 +42,7 @@ def remembered(ledger: Ledger, trust: Trust, world: World, root: Path) -> Rememb
         found = [one for record in records.values() for one in record.decisions]
         not_believed = len(objected)
         for run in all_runs(folder):
+            not_believed += run.unreadable is not None
             for number, data in run.numbered("sessions"):
                 try:
                     found += decisions_of(read(data, trust, run.run_id, number))

@@ -10,6 +10,8 @@
       receipts/<execution>.sigstore.json
       segments/<n>.sigstore.json          what the run left behind, closed; the last one counts
       fetched.json                        where the run was fetched from a store elsewhere: what others had claimed
+      steps/<n>.sigstore.json             only in a copy of a run that a store elsewhere has as steps and no archive
+      unreadable                          only in such a copy: why the store's run could not be read
 """
 
 from __future__ import annotations
@@ -24,12 +26,14 @@ from functools import cached_property
 from pathlib import Path
 
 from maestro.errors import ToolFailure, UsageError
+from maestro.evidence.errors import BadEvidence
 from maestro.ledger import durable as store
 
 SUFFIX = ".sigstore.json"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CHUNK = 1 << 16
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+_UNREADABLE = "unreadable"
 _FOLDERS = ("sessions", "journals", "logs", "receipts", "segments")
 
 
@@ -47,7 +51,36 @@ class RunFolder:
     @property
     def exists(self) -> bool:
         """Whether there was such a run."""
-        return (self.path / "sessions").is_dir()
+        return (self.path / "sessions").is_dir() or self.unreadable is not None
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why a copy has nothing of the run; None where it has."""
+        try:
+            return (self.path / _UNREADABLE).read_text(errors="replace")
+        except OSError:
+            return None
+
+    def set_unreadable(self, why: str) -> None:
+        """Have the copy say that the run could not be read.
+
+        Raises:
+            ToolFailure: the disk is full or read-only.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / _UNREADABLE).write_text(why)
+        except OSError as error:
+            raise store.failure(error, self.path) from error
+
+    def require_readable(self) -> None:
+        """Refuse a copy that has nothing of the run.
+
+        Raises:
+            BadEvidence: why.
+        """
+        if self.unreadable is not None:
+            raise BadEvidence(self.unreadable)
 
     def create(self) -> None:
         """Make the folders that are not there.

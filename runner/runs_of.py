@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from maestro.errors import ToolFailure
 from maestro.ledger.store import Store
-from runner import archive
+from runner.kept_runs import fetch, kept_runs
 from runner.run_folder import RunFolder, all_runs, run_folder
 
 _YOUNG_NANOSECONDS = 2_000_000_000
@@ -23,6 +23,13 @@ class Runs(Protocol):
 
     def stamps(self) -> Mapping[str, str | None]:
         """Of each run its state, None where it may be changing.
+
+        Raises:
+            ToolFailure: the ledger cannot be read.
+        """
+
+    def prefetch(self, run_ids: Iterable[str]) -> None:
+        """Say that these will be opened: see ``Reader.prefetch``.
 
         Raises:
             ToolFailure: the ledger cannot be read.
@@ -42,6 +49,9 @@ class FolderRuns:
         """See ``Runs``."""
         return {run.run_id: self._stamp(run) for run in all_runs(self._folder)}
 
+    def prefetch(self, run_ids: Iterable[str]) -> None:
+        """See ``Runs``: they are here."""
+
     def _stamp(self, run: RunFolder) -> str | None:
         now, times = time.time_ns(), []
         for kind in ("receipts", "segments"):
@@ -60,21 +70,23 @@ class FolderRuns:
 
 
 class StoreRuns:
-    """Of a ledger elsewhere: a run's newest archive, which is written once, is its state."""
+    """Of a ledger elsewhere: a run's newest archive or step, which is written once, is its state."""
 
     def __init__(self, store: Store) -> None:
         self._there = store.now()
-        self._latest = archive.latest_of(self._there)
+        self._runs = kept_runs(self._there)
 
     def stamps(self) -> Mapping[str, str | None]:
         """See ``Runs``."""
-        return self._latest
+        return {run_id: kept.stamp for run_id, kept in self._runs.items()}
+
+    def prefetch(self, run_ids: Iterable[str]) -> None:
+        """See ``Runs``."""
+        self._there.prefetch(name for run_id in run_ids for name in self._runs[run_id].files)
 
     @contextmanager
     def opened(self, run_id: str) -> Iterator[RunFolder]:
         """See ``Runs``."""
         with tempfile.TemporaryDirectory(prefix="maestro-run-", ignore_cleanup_errors=True) as folder:
-            name = self._latest.get(run_id)
-            if name is not None:
-                archive.fetch(self._there, name, Path(folder))
-            yield run_folder(Path(folder), run_id)
+            kept = self._runs.get(run_id)
+            yield run_folder(Path(folder), run_id) if kept is None else fetch(self._there, kept, Path(folder))

@@ -12,7 +12,9 @@ where no claim is due. A step that is taken already by another session ends it a
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,17 +33,18 @@ from maestro.ledger.store import Store
 from runner import archive, segment
 from runner import step as steps
 from runner.execution import Claimed, Execution
+from runner.kept_runs import STEP_KINDS, kept_runs, step_name
+from runner.plain_tar import Content, contents, packed
 from runner.run_folder import SUFFIX, RunFolder
 from runner.signing_time import signing_time
 from runner.step import Step, Taken
 
-KINDS = ("steps", "sessions", "receipts", "segments", "logs")
-CARRIED = 32 << 20
-"""Bytes of files after which a step carries no more, and another follows."""
 PAUSE_SECONDS, LONGEST_PAUSE = 2.0, 60.0
 """Between two steps that only carry receipts: a 50th of how long it has gone on, within these."""
 _AT_ONCE = 8
 _FETCHED = "fetched.json"
+_FETCHING = "fetching"
+"""Where steps lie, each as it was read, until all of them are believed."""
 
 
 class TakenOver(ToolFailure):
@@ -55,10 +58,10 @@ def first_session(store: Store, run_id: str) -> tuple[int, bytes] | None:
         BadEvidence: its first step is damaged.
         ToolFailure: the store cannot be read.
     """
-    found = store.read(_name(run_id, 1))
+    found = store.read(step_name(run_id, 1))
     if found is None:
         return None
-    begun = [(name, data) for name, data in _members(store, 1, found.data) if name.startswith("sessions/")]
+    begun = [(name, one.read()) for name, one in _contents(store, 1, found.data) if name.startswith("sessions/")]
     numbered = [(PurePosixPath(name).name.removesuffix(SUFFIX), data) for name, data in begun]
     return next(((int(number), data) for number, data in numbered if number.isdecimal()), None)
 
@@ -69,20 +72,12 @@ def unfinished(store: Store) -> list[str]:
     Raises:
         ToolFailure: the store cannot be read.
     """
-    begun: set[str] = set()
-    closed: set[str] = set()
-    for name in store.names("runs/"):
-        (closed if archive.is_archive(name) else begun).add(name.split("/")[1])
-    return sorted(begun - closed)
+    return sorted(run_id for run_id, kept in kept_runs(store).items() if not kept.archives)
 
 
-def _name(run_id: str, number: int) -> str:
-    return f"runs/{run_id}/steps/{number}.tar.gz"
-
-
-def _members(store: Store, number: int, data: bytes) -> Iterator[tuple[str, bytes]]:
+def _contents(store: Store, number: int, data: bytes) -> Iterator[tuple[str, Content]]:
     try:
-        yield from archive.members(data, KINDS)
+        yield from contents(data, STEP_KINDS)
     except BadEvidence as error:
         raise BadEvidence(error.message, where=f"{store.address}: step {number}") from error
 
@@ -161,20 +156,21 @@ class StoredRun:
             BadEvidence: a step is missing, changed or not believed.
             ToolFailure: the store cannot be read, or the folder not written.
         """
-        found = self._read_steps()
-        self._taken = steps.taken([step for step, _ in found])
-        self._require_archived()
-        self._next = len(found) + 1
-        through, _ = self._fetched()
-        local = {number: segment.sha256(data) for number, data in self._folder.numbered("sessions")}
-        what = standing(self._taken.sessions, local, through)
-        told = None
-        if what == "set aside":
-            place = self._set_aside()
-            told = f"another machine has gone on with this run: what was here is now in {place}"
-        if what != "current":
-            self._unpack(found)
-            through = self._taken.last_session
+        with self._fetching() as fetching:
+            found = self._read_steps(fetching)
+            self._taken = steps.taken(found)
+            self._require_archived()
+            self._next = len(found) + 1
+            through, _ = self._fetched()
+            local = {number: segment.sha256(data) for number, data in self._folder.numbered("sessions")}
+            what = standing(self._taken.sessions, local, through)
+            told = None
+            if what == "set aside":
+                place = self._set_aside()
+                told = f"another machine has gone on with this run: what was here is now in {place}"
+            if what != "current":
+                self._unpack(fetching, len(found))
+                through = self._taken.last_session
         known = local if what == "current" else self._taken.sessions
         if known:  # whose steps carry what is left to carry, where nothing is left to begin
             self._session = (max(known), known[max(known)])
@@ -185,16 +181,19 @@ class StoredRun:
 
     def _require_archived(self) -> None:
         """Steps that were taken away from the end leave no gap; what the run's archive holds was in one of them."""
-        for name in archive.latest_of(self._store, self._folder.run_id).values():
-            held = self._store.read(name)
-            for member, data in archive.members(b"" if held is None else held.data):
-                kind = member.partition("/")[0]
-                if kind in ("sessions", "receipts") and self._taken.files.get(member) != segment.sha256(data):
-                    raise BadEvidence(
-                        f"steps of the run {self._folder.run_id} are missing: {member} is in its archive and in none",
-                        where=f"{self._store.address}: {name}",
-                        remedy="put them back from a copy: without them nobody knows what may run",
-                    )
+        kept = kept_runs(self._store, self._folder.run_id).get(self._folder.run_id)
+        name = None if kept is None else kept.archive
+        if name is None:
+            return
+        there = archive.objects_of(self._store, name)
+        for member, content in (one for _, files in there for one in files):
+            held = member.startswith(("sessions/", "receipts/"))
+            if held and self._taken.files.get(member) != segment.sha256(content.read()):
+                raise BadEvidence(
+                    f"steps of the run {self._folder.run_id} are missing: {member} is in its archive and in none",
+                    where=f"{self._store.address}: {name}",
+                    remedy="put them back from a copy: without them nobody knows what may run",
+                )
 
     def lost(self) -> Mapping[str, Sequence[Claimed]]:
         """What others had claimed when the folder was fetched; whether a receipt came of it is not looked at."""
@@ -284,7 +283,7 @@ class StoredRun:
         carried: dict[str, bytes] = {}
         size = 0
         for name in self._waiting:
-            if size >= CARRIED:
+            if size >= archive.CARRIED:
                 break
             carried[name] = self._bytes(name)
             size += len(carried[name])
@@ -294,8 +293,8 @@ class StoredRun:
             self._folder.run_id, self._next, *self._session, at.isoformat(timespec="microseconds"), claims, digests
         )
         signed = sign_statement(said.statement(), self._signer)
-        data = archive.packed([(f"steps/{self._next}{SUFFIX}", signed), *carried.items()])
-        if not self._store.create(_name(self._folder.run_id, self._next), data):
+        data = packed([(f"steps/{self._next}{SUFFIX}", signed), *carried.items()])
+        if not self._store.create(step_name(self._folder.run_id, self._next), data):
             return False
         self._taken_by_us(said)
         return True
@@ -308,9 +307,9 @@ class StoredRun:
 
     def _step_there(self) -> Step | None:
         """The step that came before ours; None where nobody we believe has taken it."""
-        found = self._store.read(_name(self._folder.run_id, self._next))
+        found = self._store.read(step_name(self._folder.run_id, self._next))
         try:
-            return None if found is None else self._parse(self._next, found.data)[0]
+            return None if found is None else self._parse(self._next, found.data)
         except BadEvidence:
             return None
 
@@ -322,53 +321,72 @@ class StoredRun:
             remedy="see that only one machine works on it",
         )
 
-    def _numbers(self) -> list[int]:
-        prefix = f"runs/{self._folder.run_id}/"
-        names = list(self._store.names(prefix))
-        numbers = sorted(archive.number_of(name) for name in names if name.startswith(f"{prefix}steps/"))
-        if not numbers and any(map(archive.is_archive, names)):
+    def _numbers(self) -> Sequence[int]:
+        kept = kept_runs(self._store, self._folder.run_id).get(self._folder.run_id)
+        if kept is not None and not kept.steps:
             raise UsageError(
                 f"the ledger has the run {self._folder.run_id}, but not who had claimed what of it",
                 where=self._store.address,
                 remedy="what has not run of it takes a new run",
             )
-        return numbers
+        return () if kept is None else kept.steps
 
-    def _read_steps(self) -> list[tuple[Step, dict[str, bytes]]]:
+    @contextmanager
+    def _fetching(self) -> Iterator[Path]:
+        place = self._folder.path / _FETCHING
+        try:
+            shutil.rmtree(place, ignore_errors=True)  # of one that was killed here
+            place.mkdir(mode=0o700)
+            yield place
+        except OSError as error:
+            raise durable.failure(error, place) from error
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _read_steps(self, fetching: Path) -> list[Step]:
         numbers = self._numbers()
-        if numbers != list(range(1, len(numbers) + 1)):
+        if list(numbers) != list(range(1, len(numbers) + 1)):
             raise BadEvidence(
-                f"steps of the run {self._folder.run_id} are missing: there are {numbers[:20]}",
+                f"steps of the run {self._folder.run_id} are missing: there are {list(numbers[:20])}",
                 where=self._store.address,
                 remedy="put them back from a copy: without them nobody knows what may run",
             )
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(self._read_step, numbers))
+            return list(pool.map(lambda number: self._read_step(number, fetching), numbers))
 
-    def _read_step(self, number: int) -> tuple[Step, dict[str, bytes]]:
-        found = self._store.read(_name(self._folder.run_id, number))
+    def _read_step(self, number: int, fetching: Path) -> Step:
+        found = self._store.read(step_name(self._folder.run_id, number))
         if found is None:
             raise BadEvidence(f"step {number} of the run {self._folder.run_id} is gone", where=self._store.address)
         try:
-            return self._parse(number, found.data)
+            said = self._parse(number, found.data)
         except BadEvidence as error:
-            where = error.where or f"{self._store.address}: {_name(self._folder.run_id, number)}"
+            where = error.where or f"{self._store.address}: {step_name(self._folder.run_id, number)}"
             raise BadEvidence(error.message, where=where, remedy=error.remedy) from error
+        (fetching / str(number)).write_bytes(found.data)
+        return said
 
-    def _parse(self, number: int, data: bytes) -> tuple[Step, dict[str, bytes]]:
-        """A step that is believed, and the files that it carries, which are those that it lists."""
-        files = dict(_members(self._store, number, data))
-        signed = files.pop(f"steps/{number}{SUFFIX}", None)
+    def _parse(self, number: int, data: bytes) -> Step:
+        """A step that is believed, and that carries the files that it lists."""
+        signed, digests = None, {}
+        for name, content in _contents(self._store, number, data):
+            if name == f"steps/{number}{SUFFIX}":
+                signed = content.read()
+            else:
+                hashed = hashlib.sha256()
+                for piece in content.chunks():
+                    hashed.update(piece)
+                digests[name] = hashed.hexdigest()
         if signed is None:
             raise BadEvidence(f"step {number} carries no statement")
         said = steps.read(signed, self._trust, run_id=self._folder.run_id, number=number)
-        if {name: segment.sha256(content) for name, content in files.items()} != {
+        if digests != {
             name: digest
             for name, digest in said.files.items()
-            if name != said.session_file or said.session_file in files
+            if name != said.session_file or said.session_file in digests
         }:
             raise BadEvidence(f"step {number} does not carry what it lists")
-        return said, files
+        return said
 
     # The folder
 
@@ -393,15 +411,21 @@ class StoredRun:
                 remedy="move the folder away, and resume: it is fetched again",
             ) from error
 
-    def _unpack(self, found: Sequence[tuple[Step, Mapping[str, bytes]]]) -> None:
+    def _unpack(self, fetching: Path, count: int) -> None:
         """Write what the steps carry; sessions last, so that a folder that has them has the rest."""
         claims = {one: [[each.session, each.at] for each in those] for one, those in self._taken.claims.items()}
         note = json.dumps({"through": self._taken.last_session, "claims": claims}).encode()
+        sessions: dict[str, bytes] = {}
         try:
             durable.write(self._folder.path / _FETCHED, note, replace=True, durable=True)
-            files = {name: data for _, carried in found for name, data in carried.items()}
-            for name in sorted(files, key=lambda name: name.startswith("sessions/")):
-                durable.write(self._folder.path / name, files[name], replace=True)
+            for number in range(1, count + 1):
+                for name, content in contents((fetching / str(number)).read_bytes(), STEP_KINDS):
+                    if name.startswith("sessions/"):
+                        sessions[name] = content.read()
+                    elif not name.startswith("steps/"):
+                        durable.write_pieces(self._folder.path / name, content.chunks(), replace=True)
+            for name, data in sessions.items():
+                durable.write(self._folder.path / name, data, replace=True)
             durable.sync_all(self._folder.path)
         except OSError as error:
             raise durable.failure(error, self._folder.path) from error
@@ -412,7 +436,7 @@ class StoredRun:
         try:
             place.mkdir(parents=True, mode=0o700)
             for entry in sorted(self._folder.path.iterdir(), key=lambda entry: entry.name == "sessions"):
-                if entry.name != "lock":
+                if entry.name not in ("lock", _FETCHING):
                     entry.rename(place / entry.name)
         except OSError as error:
             raise durable.failure(error, self._folder.path) from error

@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -24,11 +24,16 @@ def failure(error: OSError, path: Path) -> ToolFailure:
 
 
 def write(path: Path, data: bytes, *, replace: bool = False, durable: bool = False) -> None:
+    """Write a file whole, or not at all; see ``write_pieces``."""
+    write_pieces(path, (data,), replace=replace, durable=durable)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], *, replace: bool = False, durable: bool = False) -> None:
     """Write a file whole, or not at all.
 
     Args:
         path: where; its folder exists.
-        data: what.
+        pieces: what, in order. Where asking for one raises, nothing is written.
         replace: put it in the place of one that is there.
         durable: the file and its name are on the disk when this returns.
 
@@ -41,9 +46,10 @@ def write(path: Path, data: bytes, *, replace: bool = False, durable: bool = Fal
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(fd, view) :]
+            for data in pieces:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(fd, view) :]
             if durable:
                 os.fsync(fd)
         finally:
@@ -55,12 +61,11 @@ def write(path: Path, data: bytes, *, replace: bool = False, durable: bool = Fal
             os.unlink(temporary)  # noqa: PTH108
         if durable:
             sync_folder(path.parent)
-    except FileExistsError:
+    except BaseException as error:
         _forget(temporary)
+        if isinstance(error, OSError) and not isinstance(error, FileExistsError):
+            raise failure(error, path) from error
         raise
-    except OSError as error:
-        _forget(temporary)
-        raise failure(error, path) from error
 
 
 def keep_out_of_git(folder: Path) -> None:

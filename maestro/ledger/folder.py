@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from maestro.errors import ToolFailure
@@ -67,6 +67,9 @@ class FolderStore:
             begins = f"{within}/" if within != "." else ""
             found += [name for file in files if (name := begins + file).startswith(prefix) and is_name(name)]
         return iter(sorted(found))
+
+    def prefetch(self, names: Iterable[str]) -> None:
+        """See ``Reader``: nothing is far."""
 
     def now(self) -> Reader:
         """See ``Store``."""

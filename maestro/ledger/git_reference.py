@@ -1,7 +1,9 @@
 """A git reference as a store: each write is a commit pushed fast-forward, so that the server lets no two writers win.
 
 What lies at ``refs/maestro/ledger`` is fetched without its history into a repository of our own and pushed from there;
-nothing of it is ever checked out. Its objects are read through one `git cat-file --batch`.
+nothing of it is ever checked out. Its objects are read through one `git cat-file --batch`. Of files only those are
+fetched that are read (a partial clone, ``blob:none``); a server that knows no filters sends all of them, as ever, and
+one that gives out no single objects is asked for all of them.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from secrets import token_hex
 
 from maestro.errors import ToolFailure
 from maestro.git_command import Git
-from maestro.git_objects import ObjectReader
+from maestro.git_objects import ObjectReader, parse_tree
 from maestro.ledger.store import Reader, Stored, checked, is_name
 from maestro.process import ProcessTimeout
 
@@ -32,6 +34,9 @@ _LOST = re.compile(
     r"\[rejected\]|non-fast-forward|fetch first|stale info|cannot lock ref|failed to update ref|incorrect old value"
 )
 _NO_REFERENCE = re.compile(r"couldn't find remote ref")
+_QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
+_REMOTE = "ledger"
+_SHA1_BYTES = 20
 _WHO = b"Maestro Conductor <maestro-conductor@invalid>"
 
 
@@ -49,13 +54,23 @@ class GitStore:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.address = f"git+{url}"
-        self._url = url
         self._sleep = sleep
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._filter = "--filter=blob:none"
         folder = Path(tempfile.mkdtemp(prefix="maestro-ledger-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._git = Git(folder, environ, protocol=protocol)
-        self._objects = ObjectReader(self._git)
+        # In the environment of what speaks to the server, and not in the repository: what reads objects would fetch
+        # those that are missing one by one.
+        of_remote = {"url": url, "promisor": "true", "partialclonefilter": "blob:none"}
+        for number, (key, value) in enumerate(of_remote.items()):
+            self._git.env |= {
+                f"GIT_CONFIG_KEY_{number}": f"remote.{_REMOTE}.{key}",
+                f"GIT_CONFIG_VALUE_{number}": value,
+            }
+        self._git.env["GIT_CONFIG_COUNT"] = str(len(of_remote))
+        self._local = Git(folder, environ)
+        self._objects = ObjectReader(self._local)
         weakref.finalize(self, self._objects.close)
         self._git.output("init", "--quiet", "--bare", "--template=", ".")
 
@@ -93,6 +108,9 @@ class GitStore:
                 files[name] = about.split(" ")[2]
         return _Commit(self, files)
 
+    def prefetch(self, names: Iterable[str]) -> None:
+        """See ``Reader``: here each read looks anew, so there is nothing to be brought before."""
+
     def erase(self, name: str) -> None:
         """Refused where there is something to erase: older commits would keep it.
 
@@ -109,37 +127,53 @@ class GitStore:
     def _at(self, tip: str | None, name: str) -> Stored | None:
         if tip is None:
             return None
-        found = self._blob(f"{tip}:{name}", name)
-        # A tree that lacks the name says so here; a name that is there and unreadable must not pass for absent.
-        if found is None and self._git.output("ls-tree", "-z", "--full-tree", tip, name):
-            raise self._unreadable(name)
-        return found
-
-    def _blob(self, wanted: str, name: str) -> Stored | None:
-        """The file's content, by its object id or path; None where git finds no object."""
+        folder, _, last = name.rpartition("/")
+        wanted = f"{tip}:{folder}"
         found = self._objects.read([wanted])[wanted]
         if found is None:
+            # A tree that lacks the name says so here; a name that is there and unreadable must not pass for absent.
+            if self._git.output("ls-tree", "-z", "--full-tree", tip, name):
+                raise self._unreadable(name)
             return None
-        _, kind, data = found
-        if kind != "blob":
+        rows = parse_tree(found[2], _SHA1_BYTES) if found[1] == "tree" else ()
+        oid = next((row.oid for row in rows if row.name == last.encode()), None)
+        return None if oid is None else self._blob(oid, name)
+
+    def _blob(self, oid: str, name: str) -> Stored:
+        """The file's content, by its object id."""
+        found = self._objects.read([oid])[oid]
+        if found is None:
+            with self._lock:
+                self._bring([oid])
+            found = self._objects.read([oid])[oid]
+        if found is None or found[1] != "blob":
             raise self._unreadable(name)
-        return Stored(data, hashlib.sha256(data).hexdigest())
+        return Stored(found[2], hashlib.sha256(found[2]).hexdigest())
+
+    def _bring(self, oids: Iterable[str]) -> None:
+        """Have these objects here, with one request; all there are, where the server gives out no single ones."""
+        # What we have must not be told: from the commit the server would conclude that its files are here as well.
+        alone = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", *_QUIETLY, "--filter=blob:none", "--stdin", _REMOTE)
+        done = self._git.run(*alone, stdin="".join(f"{oid}\n" for oid in oids).encode())
+        if done.returncode != 0:
+            self._filter = "--no-filter"
+            self._fetch("--refetch")
+
+    def _prefetch(self, oids: Iterable[str]) -> None:
+        with self._lock:
+            asked = "".join(f"{oid}\n" for oid in oids).encode()
+            answer = self._local.output("cat-file", "--batch-check", "--buffer", stdin=asked).decode()
+            missing = [line.partition(" ")[0] for line in answer.splitlines() if line.endswith(" missing")]
+            if missing:
+                self._bring(missing)
 
     def _unreadable(self, name: str) -> ToolFailure:
         return ToolFailure("git cannot read a file of the ledger", where=f"{self.address}: {name}")
 
-    def _fetch(self) -> str | None:
+    def _fetch(self, *more: str) -> str | None:
         """The commit at the reference; None where there is none yet."""
-        done = self._git.run(
-            "fetch",
-            "--quiet",
-            "--depth=1",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--no-auto-maintenance",
-            self._url,
-            f"+{REFERENCE}:{REFERENCE}",
-        )
+        wanted = f"+{REFERENCE}:{REFERENCE}"
+        done = self._git.run("fetch", *_QUIETLY, "--depth=1", self._filter, *more, _REMOTE, wanted)
         if done.returncode == 0:
             return self._tip()
         said = done.stderr.decode("utf-8", "replace")
@@ -195,7 +229,7 @@ class GitStore:
     def _push(self, commit: str) -> bool:
         """Whether the reference moved to the commit; False where somebody was faster."""
         try:
-            done = self._git.run("push", "--quiet", "--no-verify", self._url, f"{commit}:{REFERENCE}")
+            done = self._git.run("push", "--quiet", "--no-verify", _REMOTE, f"{commit}:{REFERENCE}")
         except ProcessTimeout:
             if self._fetch() == commit:
                 return True
@@ -232,10 +266,11 @@ class _Commit:
         oid = self._files.get(checked(name))
         if oid is None:
             return None
-        found = self._store._blob(oid, name)
-        if found is None:
-            raise self._store._unreadable(name)
-        return found
+        return self._store._blob(oid, name)
+
+    def prefetch(self, names: Iterable[str]) -> None:
+        """See ``Reader``."""
+        self._store._prefetch({self._files[name] for name in names if name in self._files})
 
     def names(self, prefix: str) -> Iterator[str]:
         """See ``Reader``."""

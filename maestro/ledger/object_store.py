@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from maestro.errors import ToolFailure
@@ -80,6 +80,9 @@ class ObjectStore:
         """See ``Store``."""
         found = self._again(lambda: list(self._objects.keys(self._prefix + prefix)), prefix)
         return iter(sorted(name for key in found if is_name(name := key.removeprefix(self._prefix))))
+
+    def prefetch(self, names: Iterable[str]) -> None:
+        """See ``Reader``: each comes by itself."""
 
     def now(self) -> Reader:
         """See ``Store``."""

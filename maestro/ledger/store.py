@@ -6,7 +6,7 @@ A folder, a git reference, S3 and GCS are stores; each passes one contract suite
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,9 @@ class Reader(Protocol):
 
     def names(self, prefix: str) -> Iterator[str]:
         """The names that begin with ``prefix``, in the order of their code points."""
+
+    def prefetch(self, names: Iterable[str]) -> None:
+        """Say that these, as far as they are there, will be read: where each read is a long way, they come at once."""
 
 
 class Store(Reader, Protocol):

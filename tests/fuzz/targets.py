@@ -12,6 +12,7 @@ from typing import Any
 from maestro.chain.reading import read_layout, read_link
 from maestro.errors import UsageError
 from maestro.evidence import bundle, dsse, verdict
+from maestro.evidence.errors import BadEvidence
 from maestro.evidence.statement import parse
 from maestro.evidence.strict_json import loads
 from maestro.evidence.trust import Trust, trust_of
@@ -34,6 +35,7 @@ from policy.parity.lock import read_lock, shipped_bytes
 from policy.recorded_json import read_lines, to_line
 from runner import archive, receipt, segment, session
 from runner.drivers.local_journal import Journals
+from runner.kept_runs import KeptRun, fetch
 from runner.ledger_check import check_run
 from runner.receipt_index import with_index
 from runner.receipt_row import Row, Wanted, row_in
@@ -47,6 +49,7 @@ from tests.maestro.provenance import refusals, test_summaries
 from tests.policy import test_merge_record, test_recorded_json
 from tests.policy.bundle import bundles
 from tests.runner import plans
+from tests.support.memory_store import MemoryStore
 from tests.support.private_sigstore.workflow import statement
 from tests.support.registries import CONFIG, INDEX, MANIFEST, descriptor
 
@@ -276,7 +279,8 @@ def _ledger(folder: Path) -> Iterator[Target]:
              "session": run.path / "sessions/1.sigstore.json"}  # fmt: skip
     for kind, payload in payloads.items():
         yield Target(f"{kind} that a listed key signed, in its run", (payload,), _in_run(run, files[kind], trust))
-    yield Target("archive of a run", (archive.pack(run),), lambda data: _unpacked(data, folder / "unpacked"))
+    yield Target("archive of a run", (dict(archive.pieces(run, 1))[archive.name_of(plans.RUN, 1)],),
+                 lambda data: _unpacked(data, folder / "unpacked"))  # fmt: skip
     (journal,) = [path.read_bytes() for path in sorted((run.path / "journals").glob("*.jsonl"))][:1]
     yield Target("journal", (journal.rstrip(b"\0"),), lambda data: _journal(data, folder / "journals"))
     yield from _log(folder)
@@ -327,7 +331,12 @@ def _unpacked(data: bytes, target: Path) -> object:
 
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    archive.unpack(archive.name_of("run-1", 1), data, target)
+    store = MemoryStore()
+    store.create(archive.name_of("run-1", 1), data)
+    fetched = fetch(store, KeptRun("run-1", archives=(1,)), target)
+    if fetched.unreadable is not None:
+        assert [path.name for path in target.rglob("*")] == ["runs", "run-1", "unreadable"], "something is left of it"
+        raise BadEvidence(fetched.unreadable)
     found = sorted(str(path.relative_to(target)) for path in target.rglob("*"))
     assert all(path.startswith("runs") for path in found), "a file outside of the run"
     assert not any(path.is_symlink() for path in target.rglob("*")), "a link"

@@ -23,10 +23,12 @@ from runner import archive, session
 from runner.dispatch import Dispatcher, Summary
 from runner.drivers.driver import NOTHING_LOST, Claim
 from runner.execution import Claimed, Ending, Execution
+from runner.kept_runs import STEP_KINDS
 from runner.ledger_check import check_run
+from runner.plain_tar import members, packed
 from runner.run_folder import RunFolder, run_folder
 from runner.session import Planned
-from runner.stored_run import KINDS, StoredRun, TakenOver, first_session, standing, unfinished
+from runner.stored_run import StoredRun, TakenOver, first_session, standing, unfinished
 from tests.maestro.evidence import keys
 from tests.runner.plans import NOW, RUN, NoDriver, dispatcher, facts, local, planned
 from tests.support.memory_store import MemoryStore
@@ -264,7 +266,7 @@ class Refusing(MemoryStore):
     refuses: str | None = None
 
     def create(self, name: str, data: bytes) -> bool:
-        if self.refuses is not None and any(one.startswith(self.refuses) for one, _ in archive.members(data, KINDS)):
+        if self.refuses is not None and any(one.startswith(self.refuses) for one, _ in members(data, STEP_KINDS)):
             raise ToolFailure("the ledger's store does not answer")
         return super().create(name, data)
 
@@ -315,7 +317,8 @@ def test_steps_taken_from_the_end_are_missed_where_there_is_an_archive(tmp_path:
     store, marks = MemoryStore(), tmp_path / "marks"
     plan = planned(f"echo x >> {marks}", size=3)
     go(tmp_path / "a", store, plan)
-    store.create(archive.name_of(RUN, 1), archive.pack(run_folder(tmp_path / "a" / "ledger", RUN)))
+    for name, data in archive.pieces(run_folder(tmp_path / "a" / "ledger", RUN), 1):
+        store.create(name, data)
     for name in list(store.names(f"runs/{RUN}/steps/"))[1:]:
         store.erase(name)
     with pytest.raises(BadEvidence, match="is in its archive and in none"):
@@ -360,8 +363,8 @@ def _with(number: int, data: bytes) -> Callable[[MemoryStore], None]:
 def _carrying(name: str) -> Callable[[MemoryStore], None]:
     def change(store: MemoryStore) -> None:
         at = f"runs/{RUN}/steps/2.tar.gz"
-        files = dict(archive.members(store.files[at], ("steps", "sessions", "receipts", "segments", "logs")))
-        store.files[at] = archive.packed({**files, name: b"more"}.items())
+        files = dict(members(store.files[at], STEP_KINDS))
+        store.files[at] = packed({**files, name: b"more"}.items())
 
     return change
 
@@ -372,9 +375,9 @@ def _carrying(name: str) -> Callable[[MemoryStore], None]:
         (_without(1), "steps of the run .* are missing"),
         (_with(4, b""), "steps of the run .* are missing"),
         (_with(2, b""), "cannot be read"),
-        (_with(2, archive.packed([])), "carries no statement"),
-        (_with(2, archive.packed([("../evil", b"")])), "which no run has"),
-        (_with(2, archive.packed([("journals/1-a.0.jsonl", b"")])), "which no run has"),
+        (_with(2, packed([])), "carries no statement"),
+        (_with(2, packed([("../evil", b"")])), "which no run has"),
+        (_with(2, packed([("journals/1-a.0.jsonl", b"")])), "which no run has"),
         (_carrying("receipts/x.sigstore.json"), "does not carry what it lists"),
     ],
 )

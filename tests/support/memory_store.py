@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from maestro.ledger.store import Reader, Stored, checked
 
@@ -40,6 +40,9 @@ class MemoryStore:
 
     def names(self, prefix: str) -> Iterator[str]:
         return iter(sorted(name for name in self.files if name.startswith(prefix)))
+
+    def prefetch(self, names: Iterable[str]) -> None:
+        pass
 
     def now(self) -> Reader:
         return self

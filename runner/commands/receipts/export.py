@@ -24,7 +24,7 @@ def export(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -> i
     try:
         (target / "keys").mkdir(parents=True)
         for folder in folders:
-            for kind in ("sessions", "receipts", "segments", "logs"):
+            for kind in () if folder.unreadable else ("sessions", "receipts", "segments", "logs"):
                 shutil.copytree(
                     folder.path / kind, target / "runs" / folder.run_id / kind, ignore=shutil.ignore_patterns("*.tmp")
                 )

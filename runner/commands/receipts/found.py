@@ -55,15 +55,15 @@ def wanted_in(arguments: argparse.Namespace) -> Wanted | None:
 
 
 def list_found(arguments: argparse.Namespace, world: World, wanted: Wanted) -> int:
-    """0, or 10 where a receipt that was found does not hold."""
+    """0, or 10 where a receipt that was found does not hold, or a run that may have more cannot be read."""
     said = governed(arguments, world)
     place, runs = runs_of(arguments.store, said.settings, world, said.root)
     after = None if arguments.after is None else key_in(arguments.after)
     limit = arguments.limit or PAGE
     name = hashlib.sha256(place.encode()).hexdigest()[:16]
 
-    def work(index: ReceiptIndex) -> tuple[list[Found], Mapping[str, int]]:
-        found = find(
+    def work(index: ReceiptIndex) -> tuple[list[Found], Mapping[str, int], Mapping[str, str]]:
+        found, unreadable = find(
             index,
             runs,
             wanted,
@@ -71,9 +71,9 @@ def list_found(arguments: argparse.Namespace, world: World, wanted: Wanted) -> i
             limit + 1,
             lambda folder, only: check_run(folder, said.trust, said.is_closed, only=only),
         )
-        return found, index.unread()
+        return found, index.unread(), {run: why for run, why in unreadable.items() if wanted.run in (None, run)}
 
-    found, unread = with_index(
+    found, unread, unreadable = with_index(
         said.root / ".maestro" / "index" / f"{name}.sqlite",
         place,
         work,
@@ -84,8 +84,8 @@ def list_found(arguments: argparse.Namespace, world: World, wanted: Wanted) -> i
 
         found = merged(found, Archive(arguments.archive, world.cwd).find(wanted, after, limit + 1, said.trust))
     page, more = found[:limit], len(found) > limit
-    _tell(arguments, world, page, unread, cursor_of(page[-1].key) if more else None)
-    return 10 if any(one.objections for one in page) else 0
+    _tell(arguments, world, page, unread, unreadable, cursor_of(page[-1].key) if more else None)
+    return 10 if unreadable or any(one.objections for one in page) else 0
 
 
 def merged(ledger: list[Found], archive: list[Found]) -> list[Found]:
@@ -95,10 +95,18 @@ def merged(ledger: list[Found], archive: list[Found]) -> list[Found]:
 
 
 def _tell(
-    arguments: argparse.Namespace, world: World, page: list[Found], unread: Mapping[str, int], after: str | None
+    arguments: argparse.Namespace,
+    world: World,
+    page: list[Found],
+    unread: Mapping[str, int],
+    unreadable: Mapping[str, str],
+    after: str | None,
 ) -> None:
     if arguments.format == "json":
-        write_json(world, {"receipts": [_json(one) for one in page], "unread": dict(unread), "next": after})
+        told = [_json(one) for one in page]
+        write_json(
+            world, {"receipts": told, "unread": dict(unread), "unreadable_runs": dict(unreadable), "next": after}
+        )
         return
     for one in page:
         world.stdout.write(_line(one))
@@ -108,6 +116,8 @@ def _tell(
         world.stdout.write("no receipts\n")
     if after is not None:
         world.stdout.write(f"more: --after {after}\n")
+    for run, why in unreadable.items():
+        world.stderr.write(f"the run {visible(run)} cannot be read, and may hold more: {visible(why)}\n")
     if unread:
         count = sum(unread.values())
         world.stderr.write(f"note: {many(count, 'file')} among the receipts is none: see `maestro receipts verify`\n")

@@ -13,11 +13,12 @@ from runner.commands.receipts.words import as_json, words, write_json
 
 
 def list_runs(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -> int:
-    """0 always: what does not hold is for `receipts verify`."""
+    """0, or 10 where a run cannot be read at all: what does not hold is for `receipts verify`."""
     reports = [ledger.check(folder, counted=arguments.run is None) for folder in ledger.runs(arguments.run)]
+    code = 0 if all(report.readable for report in reports) else 10
     if arguments.format == "json":
         write_json(world, {"runs": [as_json(report) for report in reports]})
-        return 0
+        return code
     for report in reports:
         doubt = f"; {len(report.objections)} objection(s): see `receipts verify`" if report.objections else ""
         world.stdout.write(f"{report.run_id}  {words(report)}{doubt}\n")
@@ -26,7 +27,7 @@ def list_runs(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -
                 world.stdout.write(_row(execution, said))
     if not reports:
         world.stdout.write("no runs\n")
-    return 0
+    return code
 
 
 def _place(row: tuple[str, Mapping[str, Any]]) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from maestro.world import World
@@ -19,6 +20,7 @@ def as_json(report: RunReport) -> dict[str, Any]:
     return {
         "run": report.run_id,
         "complete": report.complete,
+        "unfinished": None if report.unfinished is None else asdict(report.unfinished),
         "receipts": len(report.receipts),
         "outcomes": report.outcomes,
         "rehearsals": report.rehearsals,
@@ -34,12 +36,17 @@ def write_json(world: World, value: Mapping[str, Any]) -> None:
 
 def words(report: RunReport) -> str:
     """A report in one line, after its run's id."""
+    if not report.readable:
+        return "UNREADABLE"
     said = ", ".join(f"{count} {outcome}" for outcome, count in report.outcomes.items()) or "no receipt"
     marks = []
     if report.rehearsals:
         marks.append(f"{report.rehearsals} REHEARSED, not production")
     if report.broken_glass:
         marks.append(f"{report.broken_glass} by BREAK-GLASS")
-    if not report.complete:
+    if report.unfinished is not None:
+        how = report.unfinished
+        marks.append(f"UNFINISHED, {how.open} of {how.claimed} claimed without a receipt, last step at {how.heard}")
+    elif not report.complete:
         marks.append("NOT COMPLETE")
     return said + "".join(f"; {mark}" for mark in marks)

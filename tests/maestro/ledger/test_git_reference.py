@@ -26,6 +26,7 @@ def git(folder: Path, *arguments: str) -> str:
 def bare(tmp_path: Path) -> Path:
     path = tmp_path / "ledger.git"
     subprocess.run(["git", "init", "--quiet", "--bare", path], check=True)
+    git(path, "config", "uploadpack.allowFilter", "true")  # as the services have it
     return path
 
 
@@ -102,7 +103,7 @@ def _programs(store: GitStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     real = store._git.run
 
     def run(*arguments: str, stdin: bytes = b"") -> object:
-        seen.append(arguments[0])
+        seen.append(next(one for one in arguments if one in ("fetch", "push", "ls-tree", "fast-import", "cat-file")))
         return real(*arguments, stdin=stdin)
 
     monkeypatch.setattr(store._git, "run", run)
@@ -115,9 +116,48 @@ def test_much_is_read_with_one_fetch(bare: Path, monkeypatch: pytest.MonkeyPatch
     store = store_of(bare)
     seen = _programs(store, monkeypatch)
     there = store.now()
+    there.prefetch(there.names(""))
     found = [there.read(name) for name in there.names("")]
     assert [one.data for one in found if one is not None] == [b"0", b"1", b"2", b"3", b"4"]
-    assert seen == ["fetch", "ls-tree"]
+    assert seen == ["fetch", "ls-tree", "fetch"]
+    there.prefetch([*there.names(""), "never/was"])
+    assert len(seen) == 3
+
+
+def _bytes_here(store: GitStore) -> int:
+    return sum(path.stat().st_size for path in store._git.folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("server", ["filters", "no filters", "no single objects"])
+def test_only_what_is_read_or_written_comes_over(bare: Path, server: str) -> None:
+    first = store_of(bare)
+    for number in range(3):
+        first.create(f"runs/{number}/archives/1.tar.gz", os.urandom(200_000))
+    first.create("log/head", b"head")
+    git(bare, "config", "uploadpack.allowFilter", str(server != "no filters").lower())
+    store = store_of(bare)
+    if server == "no single objects":  # before protocol version 2 a server gives out what a reference leads to
+        store._git.env |= {
+            "GIT_CONFIG_COUNT": "4",
+            "GIT_CONFIG_KEY_3": "protocol.version",
+            "GIT_CONFIG_VALUE_3": "0",
+        }
+    assert store.create("runs/3/steps/1.tar.gz", b"claims")
+    assert list(store.names("runs/3/")) == ["runs/3/steps/1.tar.gz"]
+    few = _bytes_here(store)
+    found = store.read("log/head")
+    assert found is not None
+    assert found.data == b"head"
+    assert store.replace("log/head", b"next", found.version)
+    after = _bytes_here(store)
+    assert (few < 200_000, after < 200_000) == (server != "no filters", server == "filters"), (few, after)
+    archived = store.now().read("runs/1/archives/1.tar.gz")
+    assert archived is not None
+    assert len(archived.data) == 200_000
+    again = first.read("log/head")
+    assert again is not None
+    assert again.data == b"next"
+    assert git(bare, "fsck", "--strict") == ""
 
 
 def test_a_read_and_a_write_start_few_programs(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from syrupy.assertion import SnapshotAssertion
 
+from maestro.errors import ToolFailure
 from maestro.ledger.address import parse
 from maestro.ledger.git_reference import REFERENCE
 from maestro.ledger.opening import open_store
+from runner.dispatch import Dispatcher
 from tests.gates.governed import maestro
 from tests.runner.governed_runs import Runs, manifest
 
@@ -79,7 +84,67 @@ def test_what_was_changed_elsewhere_is_seen(address: str, tmp_path: Path) -> Non
     assert store.replace(name, found.data[: len(found.data) // 2], found.version)
     said = runs.receipts("verify")
     assert said.code == 10
-    assert "the archive of a run cannot be read" in said.err
+    assert "the archive of a run cannot be read" in said.out
+
+
+def test_one_run_that_cannot_be_read_and_one_that_was_cut_short(
+    git: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    """The others are listed, found, verified and handed out, and nobody is told that all is well."""
+    runs = Runs(tmp_path, config=f"ledger: {{store: '{git}', origin: example.com/acme}}\n")
+    assert runs.run("a", GITHUB_RUN_ID="1").code == 0
+    (whole,) = runs.run_ids()
+    assert runs.run("a", GITHUB_RUN_ID="2").code == 0
+    (damaged,) = set(runs.run_ids()) - {whole}
+    store = open_store(parse(git), tmp_path, os.environ)
+    name = f"runs/{damaged}/archives/1.tar.gz"
+    found = store.read(name)
+    assert found is not None
+    assert store.replace(name, found.data[: len(found.data) // 2], found.version)
+    cut_short_after_one(monkeypatch)
+    assert runs.run("b", GITHUB_RUN_ID="3").code == 1
+    (cut,) = set(runs.run_ids()) - {whole, damaged}
+    subprocess.run(["rm", "-rf", str(runs.ledger)], check=True)  # and its machine is gone
+    shown = ""
+    for words in (
+        ("list",),
+        ("list", "--run", cut),
+        ("verify",),
+        ("verify", "--run", whole),
+        ("verify", "--run", damaged),
+        ("list", "--tenant", "acme"),
+        ("list", "--tenant", "acme", "--run", whole),
+        ("show", damaged),
+        ("export", str(tmp_path / "out")),
+    ):
+        said = runs.receipts(*words)
+        shown += f"$ maestro receipts {' '.join(words)}\n{said.out}{said.err}(exit {said.code})\n\n"
+    for run, name in ((whole, "WHOLE"), (damaged, "DAMAGED"), (cut, "CUT-SHORT")):
+        shown = shown.replace(run, name)
+    shown = re.sub("[0-9a-f]{32}", "ID", shown.replace(str(tmp_path), "/tmp")).replace("b[1]", "b[0]")
+    shown = shown.replace("b[2]", "b[0]")
+    assert re.sub("root [0-9A-Za-z+/=]{44}", "root ROOT", shown) == snapshot
+    assert sorted(path.name for path in (tmp_path / "out" / "runs").iterdir()) == sorted([whole, cut])
+    said = maestro(runs.repo, "policy", "audit", environ=runs.environ)
+    assert said.code == 10
+    assert "run-unreadable" in said.out
+    assert "run-unclosed" in said.out
+
+
+def cut_short_after_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine of the next run burns down when the first receipt has reached the store."""
+    signed = Dispatcher._signed
+    seen: list[Any] = []
+
+    def burn(self: Dispatcher, *arguments: Any) -> Any:
+        if seen:
+            raise ToolFailure("the machine is gone")
+        seen.append(signed(self, *arguments))
+        assert self.stored is not None
+        self.stored.flush()
+        return seen[0]
+
+    monkeypatch.setattr(Dispatcher, "_signed", burn)
 
 
 def test_where_the_store_cannot_be_reached_nothing_starts(tmp_path: Path) -> None:

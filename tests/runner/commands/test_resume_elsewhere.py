@@ -16,9 +16,9 @@ import pytest
 from maestro.ledger.address import parse
 from maestro.ledger.opening import open_store
 from maestro.ledger.store import Store
-from runner.archive import members
 from runner.drivers.local_journal import Journals
-from runner.stored_run import KINDS
+from runner.kept_runs import STEP_KINDS
+from runner.plain_tar import members
 from tests.runner.governed_runs import Runs, manifest
 from tests.support.git_repo import GitRepo
 from tests.support.tools import ROOT
@@ -83,7 +83,7 @@ def bare(tmp_path: Path) -> str:
 def receipts_in(store: Store) -> int:
     """How many receipts the steps of all runs carry."""
     steps = [store.read(name) for name in store.names("runs/") if "/steps/" in name]
-    names = [name for step in steps if step is not None for name, _ in members(step.data, KINDS)]
+    names = [name for step in steps if step is not None for name, _ in members(step.data, STEP_KINDS)]
     return sum(name.startswith("receipts/") for name in names)
 
 
