@@ -18,17 +18,21 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from gates.ssh_signatures import Bad, listed, plain_principal, verify
 from maestro.canonical_json import dumps
 from maestro.change import ChangeSet
 from maestro.codeowners import LOCATIONS, Codeowners, canonical_owner, parse
+from maestro.documents.reading import read
 from maestro.errors import MaestroError
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.strict_json import loads
 from maestro.evidence.types import APPROVAL
 from maestro.repository import Change, Snapshot, diff_digest
+
+if TYPE_CHECKING:
+    from maestro.config import Config
 
 FOLDER = "approvals"
 NAMESPACE = "maestro-approval"
@@ -147,7 +151,26 @@ def allowed_signers_path(policy: Snapshot) -> str:
     try:
         return load_config("maestro.yaml", policy.read("maestro.yaml")).allowed_signers
     except MaestroError:
-        return DEFAULT_ALLOWED_SIGNERS
+        said = _said_at(policy).get("allowed_signers")
+        return said if isinstance(said, str) and said else DEFAULT_ALLOWED_SIGNERS
+
+
+def needed_at(policy: Snapshot, config: Config) -> int:
+    """How many people have to agree: as ``config`` says, and as many as the policy revision asks for at least.
+
+    They differ where the target's maestro.yaml cannot be used, so that a change which repairs it brings its own: what
+    can be read there still counts, else a tool that is too old for it would be enough to ask for one.
+    """
+    said = _said_at(policy).get("approvals")
+    return max(config.approvals, said if type(said) is int else 0)
+
+
+def _said_at(policy: Snapshot) -> Mapping[str, object]:
+    """The fields of the policy revision's maestro.yaml, whether or not they can be used."""
+    data = _read(policy, "maestro.yaml")
+    documents = read("maestro.yaml", data, dialect="lenient").documents if data is not None else ()
+    value = documents[0].value if documents else None
+    return value if isinstance(value, dict) else {}
 
 
 def revoked_path(allowed_signers: str) -> str:

@@ -14,7 +14,7 @@ from gates.scene import Decide, Decided, ExtraInput, Prove, Scene, Settings, tel
 from gates.waivers import held
 from maestro.change import ChangeSet
 from maestro.codeowners import LOCATIONS
-from maestro.config import load_config
+from maestro.config import Ledger, load_config
 from maestro.errors import MaestroError, SelectionError, UsageError
 from maestro.patterns import compile_patterns
 from maestro.repository import Snapshot
@@ -38,8 +38,12 @@ class Assembled:
     notes: tuple[str, ...]
 
 
-def settings_at(snapshot: Snapshot, *, day: dt.date, door: Door | None = None) -> Settings:
+def settings_at(
+    snapshot: Snapshot, *, day: dt.date, door: Door | None = None, ledger: Ledger | None = None
+) -> Settings:
     """What decides at ``snapshot``, on ``day`` (UTC): rules harden on a date; signed bundles come in by the ``door``.
+
+    Which revision of a bundle was seen is asked of ``ledger``: where that is None, of the one that is named there.
 
     Raises:
         UsageError: no maestro.yaml there, or it cannot be read.
@@ -48,7 +52,16 @@ def settings_at(snapshot: Snapshot, *, day: dt.date, door: Door | None = None) -
         raise UsageError("there is no maestro.yaml", remedy="`maestro init` writes one, and edits no file of yours")
     config = load_config(CONFIG_FILE, snapshot.read(CONFIG_FILE))
     owners = OwnerBook.of(codeowners_of(snapshot).all_owners, config.owners)
-    return Settings(snapshot, config, owners, load_packs(snapshot, config, door).on(day))
+    asked = config if ledger is None else config.model_copy(update={"ledger": ledger})
+    return Settings(snapshot, config, owners, load_packs(snapshot, asked, door).on(day))
+
+
+def _merged_ledger(policy: Snapshot) -> Ledger:
+    """The ledger that is asked about bundles of the head: a change does not choose whom the check talks to."""
+    try:
+        return load_config(CONFIG_FILE, policy.read(CONFIG_FILE)).ledger
+    except (KeyError, MaestroError):
+        return Ledger()
 
 
 def assemble(
@@ -73,7 +86,7 @@ def assemble(
     day = now.astimezone(dt.UTC).date()
     head_settings: Settings | MaestroError
     try:
-        head_settings = settings_at(change.head, day=day, door=door)
+        head_settings = settings_at(change.head, day=day, door=door, ledger=_merged_ledger(change.policy))
     except MaestroError as error:
         head_settings = error
     if CONFIG_FILE not in change.policy.entries:

@@ -157,7 +157,9 @@ def check(
     """
     gates = catalogue.load(arguments.gate)
     change = open_change(
-        repository, selection, default_branch=None if selection.target is not None else _default_branch(repository)
+        repository,
+        selection,
+        default_branch=None if selection.target is not None else _default_branch(repository, world),
     )
     if change.preview and selection.pull_request is not None:
         refuse_preview_elsewhere(selection, read_event(world.environ))
@@ -228,7 +230,7 @@ def _refuse_programs_of(change: ChangeSet, repository: Repository, world: World)
     for name in ("conftest", "ssh-keygen"):
         program = find_program(name, world.environ)
         for place in () if program is None else (program.parent.resolve() / program.name, program.resolve()):
-            if place.is_relative_to(root) and place.relative_to(root).as_posix() in change.head.entries:
+            if place.is_relative_to(root) and _is_of(change, place.relative_to(root)):
                 raise UsageError(
                     f"{name} on PATH is a file of the repository that is judged, so a change could bring its own",
                     where=str(program),
@@ -236,10 +238,17 @@ def _refuse_programs_of(change: ChangeSet, repository: Repository, world: World)
                 )
 
 
-def _default_branch(repository: Repository) -> str | None:
+def _is_of(change: ChangeSet, path: Path) -> bool:
+    """Whether a file is one of the head's, or lies in a submodule of it: whose commit the change names as well."""
+    above = {path.as_posix().lower(), *(folder.as_posix().lower() for folder in path.parents)}
+    return any(name.lower() in above for name in change.head.entries)
+
+
+def _default_branch(repository: Repository, world: World) -> str | None:
     """What maestro.yaml calls it: the one on main or master where there is one, else the one on the disk.
 
     The disk holds what the author of a change wrote; were it asked first, a change could name its own branch as target.
+    In a job it is not asked at all.
     """
     from maestro.config import load_config
 
@@ -248,6 +257,8 @@ def _default_branch(repository: Repository) -> str | None:
         tip = repository.snapshot(likely) if likely is not None else None
         if tip is not None and CONFIG_FILE in tip.entries:
             return load_config(CONFIG_FILE, tip.read(CONFIG_FILE)).default_branch
+        if world.environ.get("CI"):
+            return None
         return load_config(CONFIG_FILE, (repository.root / CONFIG_FILE).read_bytes()).default_branch
     except (OSError, MaestroError):
         return None

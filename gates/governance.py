@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from gates.approvals import FOLDER, Approval
+from gates.approvals import FOLDER, Approval, needed_at
 from gates.approvers import Approvers, approvers_at
 from gates.governed.changes import governed_changes
 from gates.governed.question import GovernedChange, Question
@@ -60,7 +60,7 @@ def judge(scene: Scene) -> GateResult:
     folder_touched = any(path.startswith(FOLDER + "/") for path in scene.changed_paths)
     if not changes and not folder_touched:
         return Skipped("nothing that decides was touched")
-    approvers = approvers_at(scene.change.policy, scene.settings.config.approvals)
+    approvers = approvers_at(scene.change.policy, needed_at(scene.change.policy, scene.settings.config))
     result = settle(changes, approvers, scene.approvals)
     hidden = list(_hidden_among_approvals(scene))
     if not hidden:

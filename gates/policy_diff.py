@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gates.approvals import Approval
+from gates.approvals import Approval, needed_at
 from gates.approvers import Approvers, approvers_at
 from gates.decision_diff import changed_pairs, comparable, decision_diff
 from gates.scene import Scene
@@ -61,7 +61,7 @@ def judge(scene: Scene) -> GateResult:
         return Skipped("no pack changes")
     diff = decision_diff(scene)
     pairs = {pair.name: pair for pair in changed}
-    approvers = approvers_at(scene.change.policy, scene.settings.config.approvals)
+    approvers = approvers_at(scene.change.policy, needed_at(scene.change.policy, scene.settings.config))
     findings: list[Finding] = []
     agreed: list[str] = []
     given: Sequence[Approval] | None = None

@@ -116,8 +116,8 @@ def _target(repository: Repository, selection: Selection, default_branch: str | 
     if found is None:
         raise UsageError(
             "cannot tell which branch this is to be merged into",
-            remedy="name it: --target BRANCH; or once for all: default_branch in maestro.yaml, "
-            "or `git remote set-head origin --auto`",
+            remedy="name it: --target BRANCH; or once for all: `git remote set-head origin --auto`, or at a desk "
+            "default_branch in maestro.yaml",
         )
     return found, False
 

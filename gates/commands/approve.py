@@ -15,6 +15,7 @@ from gates.approvals import (
     approvable,
     check_signature,
     file_name,
+    needed_at,
     stamp,
     without_approvals,
 )
@@ -115,7 +116,7 @@ def _governed(
     judge.believe_lock_of(scene)
     if scene.change.preview:
         return [], approvers_at(change.policy, 1), list
-    needed = scene.settings.config.approvals
+    needed = needed_at(change.policy, scene.settings.config)
     return governed_changes(question_of(scene)), approvers_at(change.policy, needed), lambda: in_short(scene)
 
 

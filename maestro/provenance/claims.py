@@ -88,10 +88,11 @@ def _v1(predicate: Mapping[str, Any]) -> Claims:
     workflow = _mapping(external, _GITHUB_WORKFLOW)
     google = _mapping(external, _GOOGLE_SOURCE)
     github = _mapping(predicate, "buildDefinition", "internalParameters", "github")
+    if workflow and google:
+        raise _malformed("names its source twice")
     source = workflow or google
     rest = {key: value for key, value in external.items() if key not in (_GITHUB_WORKFLOW, _GOOGLE_SOURCE)}
-    for chosen, known in ((workflow, ("ref", "repository", "path")), (google, ("ref", "repository", "path"))):
-        rest |= {f"source.{key}": value for key, value in chosen.items() if key not in known}
+    beside = {key: value for key, value in source.items() if key not in ("ref", "repository", "path")}
     repository, ref = _text(source, "repository"), _text(source, "ref")
     return Claims(
         builder_id=_builder(_mapping(predicate, "runDetails", "builder")),
@@ -104,7 +105,7 @@ def _v1(predicate: Mapping[str, Any]) -> Claims:
         owner_id=_text(github, "repository_owner_id"),
         runner=_text(github, "runner_environment"),
         run=_text(_mapping(predicate, "runDetails", "metadata"), "invocationId"),
-        parameters=dict(_flat("", rest)),
+        parameters=_parameters(*_flat("", rest), *_flat("source", beside)),
     )
 
 
@@ -130,8 +131,18 @@ def _v0_2(predicate: Mapping[str, Any]) -> Claims:
         trigger=_text(environment, "github_event_name"),
         repository_id=_text(environment, "github_repository_id"),
         owner_id=_text(environment, "github_repository_owner_id"),
-        parameters=dict(_flat("", _mapping(predicate, "invocation", "parameters"))),
+        parameters=_parameters(*_flat("", _mapping(predicate, "invocation", "parameters"))),
     )
+
+
+def _parameters(*pairs: tuple[str, str]) -> dict[str, str]:
+    """By name. ``{"a": {"b": 1}}`` and ``{"a.b": 2}`` have one name: one of the two would hide the other."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _malformed(f"gives the parameter {name!r:.80} twice")
+        found[name] = value
+    return found
 
 
 def _flat(prefix: str, value: object) -> Iterator[tuple[str, str]]:

@@ -41,7 +41,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     ),
     UNREADABLE: ("a file is not there, or nothing says who is believed", "read the sentence beside it"),
     NOT_JUDGED: ("the part could not be judged: nothing is known about it", "try again"),
-    VERDICT: ("the verdict is not signed by a listed key, or it blocks", "see `maestro check`"),
+    VERDICT: (
+        "the verdict is not signed by a listed key, or it blocks, or it was not the default branch that decided",
+        "see `maestro check`",
+    ),
     RUN_NOT_BELIEVED: (
         "the run, or the ledger's log, does not hold",
         "`maestro receipts verify --run ID --checkpoint FILE` has every objection",

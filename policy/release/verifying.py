@@ -95,6 +95,7 @@ class Judges:
         image: asks an image's registry, and judges what lies there.
         run: the verdict on a run (its id, the checkpoint's path below the release's folder), and by what.
         tree: the git tree of a commit; None where the repository does not have it.
+        merged: whether a commit is part of the default branch, as far as the clone reaches.
     """
 
     decided: Decider | MaestroError
@@ -102,6 +103,7 @@ class Judges:
     image: Callable[[Reference, Decider], VerifiedImage]
     run: Callable[[str, str], JudgedRun]
     tree: Callable[[str], str | None]
+    merged: Callable[[str], bool]
 
 
 def judge(release: Release, folder: Path, config: Config, judges: Judges, now: dt.datetime) -> Judged:
@@ -210,6 +212,13 @@ class _Release:
         verdict = read_attested(self._used(name), trust_of(self._config.keys))
         if not verdict.allowed:
             raise BadEvidence("the verdict blocks", remedy="see `maestro check`")
+        if not self._judges.merged(verdict.policy_revision):
+            # Whoever may push a branch with milder rules can have it judge a pull request with any tree.
+            raise BadEvidence(
+                f"what decided is {verdict.policy_revision[:12]!r}, which is not seen to be part of the default branch",
+                remedy="let the default branch decide: `maestro check --attest`; a shallow clone shows too little "
+                "(`fetch-depth: 0`)",
+            )
         said = f"allows the tree {verdict.tree[:12]} under the policy of {verdict.policy_revision[:12]}"
         return Part("verdict", name, None, said, tree=verdict.tree)
 

@@ -128,6 +128,7 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
         image=partial(_image, world),
         run=partial(_run, folder=path.parent, governed=governed, world=world),
         tree=partial(_tree, governed.root, world),
+        merged=partial(_merged, governed.root, world, tip.commit or ""),
     )
     judged = judge(release, path.parent, config, judges, world.now())
     commit = tip.commit or ""
@@ -165,3 +166,10 @@ def _tree(root: Path, world: World, commit: str) -> str | None:
             return repository.snapshot(commit).tree_id()
     except MaestroError:
         return None
+
+
+def _merged(root: Path, world: World, tip: str, commit: str) -> bool:
+    from maestro.repository import Repository
+
+    with Repository.open(root, world.environ) as repository:
+        return repository.find(commit) == commit and repository.is_ancestor(commit, tip)

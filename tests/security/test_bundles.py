@@ -147,6 +147,26 @@ def test_a_change_cannot_raise_the_floor(tmp_path: Path) -> None:
     assert "acme.vendor/name" in answer.rules("policy"), "the target's own still judges"
 
 
+@pytest.mark.parametrize("target", ["governed", "not governed"])
+def test_a_change_does_not_choose_whom_the_check_talks_to(tmp_path: Path, target: str) -> None:
+    """A ledger on another host, and a bundle of the author's own that it has to be asked about."""
+    kept = settings() if target == "governed" else None
+    repo = repository(tmp_path, SOUND, kept)
+    if kept is None:
+        repo.checkout("main")
+        repo.commit({"maestro.yaml": None})
+        repo.branch("other")
+    trap = tmp_path / "asked.git"
+    mine = settings("mine").replace("    minimum_revision: 42\n", "") + f"ledger: {{store: 'git+file://{trap}'}}\n"
+    bundle = signed(built(50, files=FILES, packs="['policy/packs/*']"), signer=keys.signer("mine"))
+    repo.commit({"maestro.yaml": mine, BUNDLE: bundle}, "Mine")
+    answer = asked(repo, "check")
+    said = answer.out + answer.err
+    assert "asked.git" not in said
+    assert "git repository cannot be used" not in said
+    assert "there is no revision of the bundle" in said, said
+
+
 def test_another_file_in_its_place_is_a_change_to_what_decides(tmp_path: Path) -> None:
     repo = repository(tmp_path, SOUND)
     newer = signed(built(43, files=FILES, packs="['policy/packs/*']"))

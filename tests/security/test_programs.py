@@ -37,6 +37,15 @@ def test_a_program_of_the_change_on_path_is_not_run(tmp_path: Path, name: str) -
         assert f"{name} on PATH" in answer.err
 
 
+@pytest.mark.parametrize("folder", ["bin", "Bin"])
+def test_a_program_in_a_submodule_of_the_change_is_not_run(tmp_path: Path, folder: str) -> None:
+    """The change names the submodule's commit; on some disks also by a name in other case."""
+    repo, mark = with_own(tmp_path, "conftest", tracked=False)
+    repo.commit({}, submodules={folder: "1" * 40})
+    answer = judged(repo, str(repo.path / "bin"))
+    assert (answer.code, mark.exists()) == (2, False)
+
+
 @pytest.mark.parametrize("name", ["conftest", "ssh-keygen", "git"])
 def test_relative_entries_of_path_are_passed_over(tmp_path: Path, name: str) -> None:
     repo, mark = with_own(tmp_path, name)

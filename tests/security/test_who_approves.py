@@ -101,3 +101,25 @@ def test_capitals_make_no_second_settings_or_owners(tmp_path: Path) -> None:
     )
     answer = check(repo, "--head", "HEAD", "--gate", "flags")
     assert answer.rules() == ["mc.flags/owner_unresolved"]
+
+
+TOO_NEW = 'requires: ">=9"\n'
+
+
+def test_a_repair_needs_as_many_as_the_settings_that_it_repairs(tmp_path: Path) -> None:
+    """A tool that is too old for the target's maestro.yaml, or a slip in it, makes every change a repair."""
+    for fault in (TOO_NEW, "nonsense: 1\n"):
+        repo = governed(
+            tmp_path / fault[:4], {"maestro.yaml": SETTINGS + "approvals: 3\n" + fault, "CODEOWNERS": "* @acme/p\n"}
+        )
+        repo.commit({"maestro.yaml": SETTINGS})
+        [finding] = check(repo, "--head", "HEAD").findings("governance")
+        assert (finding["mode"], finding["remedy"].startswith("3 people of @acme/p")) == ("enforce", True)
+
+
+def test_a_repair_needs_the_signers_that_the_settings_name(tmp_path: Path) -> None:
+    signers = "dev@acme.example ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n"
+    text = SETTINGS + "allowed_signers: security/signers\n" + TOO_NEW
+    repo = governed(tmp_path / "r", {"maestro.yaml": text, "security/signers": signers})
+    repo.commit({"maestro.yaml": SETTINGS})
+    assert blocked_by(repo) == ["settings_changed"]

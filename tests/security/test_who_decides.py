@@ -84,6 +84,20 @@ def test_the_change_does_not_name_its_own_branch_as_the_default(tmp_path: Path) 
         assert "mc.governance/milder_setting" in answer.rules()
 
 
+def test_in_a_job_the_disk_is_not_asked_for_the_default_branch(tmp_path: Path) -> None:
+    """Neither main nor master, and a remote that does not say: the author's own branch would decide about itself."""
+    there = GitRepo.init(tmp_path / "there", branch="trunk")
+    there.commit(TARGET, "Govern")
+    there.branch("mine")
+    there.commit({"maestro.yaml": LAX + "default_branch: mine\n"})
+    repo = there.clone(tmp_path / "here")
+    repo.git("remote", "set-head", "origin", "--delete")
+    assert check(repo).report["policy_revision"] == there.head, "a person at a desk is believed"
+    answer = check(repo, environ={"CI": "true"})
+    assert (answer.code, answer.out) == (2, "")
+    assert "--target BRANCH" in answer.err
+
+
 def test_what_main_calls_the_default_branch_is_believed(tmp_path: Path) -> None:
     there = GitRepo.init(tmp_path / "there")
     there.commit({**TARGET, "maestro.yaml": STRICT + "default_branch: develop\n"}, "Govern")

@@ -190,6 +190,30 @@ def _uninvited() -> Tried:
     return says(add)
 
 
+def _twice(*, inside: bool) -> Tried:
+    """What was chosen, hidden by another parameter whose name has a dot."""
+
+    def add(value: Json) -> None:
+        external = value["predicate"]["buildDefinition"]["externalParameters"]
+        if inside:
+            external["inputs"] = {"variant": "debug"}
+            external["inputs.variant"] = "release"
+        else:
+            external["source.variant"] = "debug"
+            external["workflow"]["variant"] = "release"
+
+    name = "inputs.variant" if inside else "source.variant"
+    return replace(says(add), entry=entry(external_parameters={name: ("release",)}))
+
+
+def _two_sources() -> Tried:
+    def add(value: Json) -> None:
+        external = value["predicate"]["buildDefinition"]["externalParameters"]
+        external["buildConfigSource"] = {**external["workflow"], "repository": "https://github.com/acme/api-evil"}
+
+    return says(add)
+
+
 def _absent() -> Tried:
     return replace(attested(), entry=entry(external_parameters={"inputs.variant": ("release",)}))
 
@@ -328,6 +352,17 @@ CASES: dict[str, tuple[str, str, Callable[[], Tried]]] = {
         lambda: says(_set("predicate/runDetails", {})),
     ),
     "an external parameter that nobody named": ("Content", "verify/external-parameters", _uninvited),
+    "an external parameter behind another of its name": (
+        "Content",
+        "verify/predicate-malformed",
+        lambda: _twice(inside=True),
+    ),
+    "a parameter of the source behind another of its name": (
+        "Content",
+        "verify/predicate-malformed",
+        lambda: _twice(inside=False),
+    ),
+    "provenance with two sources": ("Content", "verify/predicate-malformed", _two_sources),
     "an external parameter that is wanted and absent": ("Content", "verify/external-parameters", _absent),
     # evidence
     "a changed payload": ("Evidence", "verify/signature-invalid", lambda: changed(_payload)),

@@ -91,7 +91,7 @@ def make(folder: Path) -> Path:
     made = {"dist/api.tar.gz": data, "dist/policy.tar.gz": archive}
     chains.make(folder, produce=made)
     tree = git.git("rev-parse", "HEAD^{tree}")
-    verdict = TreeVerdict(tree, True, "b" * 40, chains.NOW, "0.1.0", None, {}, {})
+    verdict = TreeVerdict(tree, True, git.head, chains.NOW, "0.1.0", None, {}, {})
     for name, content in {
         "api.sigstore.json": attested(built(folder)).data,
         "dist/policy.tar.gz.sigstore.json": statement,

@@ -34,7 +34,7 @@ def test_all_of_it_side_by_side(repo: Path) -> None:
     code, out, err = maestro(repo, "verify", "release")
     assert (code, err) == (0, ""), out + err
     tree = GitRepo(repo).git("rev-parse", "HEAD^{tree}")
-    verdict = f"allows the tree {tree[:12]} under the policy of bbbbbbbbbbbb"
+    verdict = f"allows the tree {tree[:12]} under the policy of {GitRepo(repo).head[:12]}"
     assert re.sub(r" at main \(\w{12}\)", "", out).splitlines() == [
         "✔ artifact       dist/api.tar.gz: github-artifact-attestations (level 3)",
         "✔ policy bundle  dist/policy.tar.gz: policy revision 42, signed by release",
@@ -69,8 +69,26 @@ def _evil(repo: Path) -> None:
 
 def _replayed(repo: Path) -> None:
     """A verdict that allows, of another day."""
-    verdict = TreeVerdict("a" * 40, True, "b" * 40, chains.NOW, "0.1.0", None, {}, {})
+    _given(repo, "a" * 40, GitRepo(repo).head)
+
+
+def _given(repo: Path, tree: str, policy_revision: str) -> None:
+    verdict = TreeVerdict(tree, True, policy_revision, chains.NOW, "0.1.0", None, {}, {})
     (repo / "verdict.sigstore.json").write_bytes(attest(verdict, keys.signer("gates")))
+
+
+def _by_a_branch_of_ones_own(repo: Path) -> None:
+    """The very tree of the release, judged in a pull request into a branch whose rules are the author's."""
+    tree = GitRepo(repo).git("rev-parse", "HEAD^{tree}")
+    _given(repo, tree, GitRepo(repo).git("commit-tree", tree, "-p", "HEAD", "-m", "Milder"))
+
+
+def _by_nobody_here(repo: Path) -> None:
+    _given(repo, GitRepo(repo).git("rev-parse", "HEAD^{tree}"), "b" * 40)
+
+
+def _by_a_name(repo: Path) -> None:
+    _given(repo, GitRepo(repo).git("rev-parse", "HEAD^{tree}"), "main")
 
 
 def _of_no_commit_here(repo: Path) -> None:
@@ -111,6 +129,9 @@ CASES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
     "the layout is somebody else's": (_other_owner, {"chain/layout-signature"}),
     "the verdict is altered": (_tamper("verdict.sigstore.json"), {"release/verdict"}),
     "a verdict about another tree": (_replayed, {"release/several-commits"}),
+    "a verdict by the rules of a branch of one's own": (_by_a_branch_of_ones_own, {"release/verdict"}),
+    "a verdict by rules that nobody has": (_by_nobody_here, {"release/verdict"}),
+    "a verdict by what has a name and no id": (_by_a_name, {"release/verdict"}),
     "a commit that nobody gave a verdict on": (_of_no_commit_here, {"release/several-commits"}),
     "a policy bundle of another commit": (_bundle_of_another_commit, {"release/several-commits", "chain/product"}),
     "a chain about something else, and a verdict about anything": (
