@@ -9,6 +9,7 @@ from maestro.provenance.deciding import add_policy_arguments, decided_by
 from maestro.world import World
 
 if TYPE_CHECKING:
+    from maestro.oci.credentials import KnownCredentials
     from maestro.oci.images import VerifiedImage
     from maestro.oci.reference import Reference
     from maestro.oci.registry import Registry
@@ -38,13 +39,15 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     Raises:
         UsageError: no usable trust.yaml, a name that is none.
     """
+    from maestro.oci.credentials import credentials_of
     from maestro.oci.images import worst_exit_code
     from maestro.oci.reference import parse_reference
     from maestro.provenance.report import tell
 
     images = [parse_reference(name) for name in arguments.images]
     decides = decided_by(arguments, world)
-    found = [verified(image, decides, world, plain_http=arguments.plain_http) for image in images]
+    known = credentials_of(world.environ)
+    found = [verified(image, decides, world, known, plain_http=arguments.plain_http) for image in images]
     verifications = [one for image in found for one in image.verifications]
     tell(verifications, world, policy=decides.said, form=arguments.format)
     if arguments.format == "terminal":
@@ -55,18 +58,19 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     return worst_exit_code(found)
 
 
-def verified(image: Reference, decides: Decider, world: World, *, plain_http: bool = False) -> VerifiedImage:
+def verified(
+    image: Reference, decides: Decider, world: World, known: KnownCredentials, *, plain_http: bool = False
+) -> VerifiedImage:
     """The verdict on one image, by its registry."""
     from maestro.oci.images import verify_image
 
-    registry = registry_of(image, world, plain_http=plain_http)
+    registry = registry_of(image, world, known, plain_http=plain_http)
     return verify_image(image, registry, decides.policy, decides.believed, world.now())
 
 
-def registry_of(image: Reference, world: World, *, plain_http: bool) -> Registry:
+def registry_of(image: Reference, world: World, known: KnownCredentials, *, plain_http: bool) -> Registry:
     """The registry of an image, spoken to as this user may."""
-    from maestro.oci.credentials import credentials_for
     from maestro.oci.registry import Registry
     from maestro.oci.transport import Transport
 
-    return Registry(image, Transport(plain_http=plain_http), lambda name: credentials_for(name, world.environ))
+    return Registry(image, Transport(plain_http=plain_http, environ=world.environ), known)

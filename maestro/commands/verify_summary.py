@@ -88,6 +88,7 @@ def _of_file(arguments: argparse.Namespace, world: World) -> tuple[str, list[Evi
 def _of_image(arguments: argparse.Namespace, world: World, decides: Decider) -> tuple[str, list[Evidence]]:
     """The digest that an image's name means now, and everything that lies beside it."""
     from maestro.oci.attestations import attestations
+    from maestro.oci.credentials import credentials_of
     from maestro.oci.reference import parse_reference
     from maestro.oci.registry import resolved
 
@@ -96,7 +97,7 @@ def _of_image(arguments: argparse.Namespace, world: World, decides: Decider) -> 
     except UsageError as error:
         error.remedy = f"{error.remedy}; of a file, name its summary: --summary FILE"
         raise
-    registry = registry_of(image, world, plain_http=arguments.plain_http)
+    registry = registry_of(image, world, credentials_of(world.environ), plain_http=arguments.plain_http)
     sha256 = resolved(image, registry).sha256
     if image.tag is not None:
         # The tag may mean something else by the time that it is used.
