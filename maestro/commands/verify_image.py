@@ -9,11 +9,13 @@ from maestro.provenance.deciding import add_policy_arguments, decided_by
 from maestro.world import World
 
 if TYPE_CHECKING:
+    from maestro.evidence.trust import Trust
     from maestro.oci.credentials import KnownCredentials
     from maestro.oci.images import VerifiedImage
     from maestro.oci.reference import Reference
     from maestro.oci.registry import Registry
     from maestro.provenance.deciding import Decider
+    from maestro.provenance.verify import Evidence
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,3 +76,30 @@ def registry_of(image: Reference, world: World, known: KnownCredentials, *, plai
     from maestro.oci.transport import Transport
 
     return Registry(image, Transport(plain_http=plain_http, environ=world.environ), known)
+
+
+def beside_image(name: str, world: World, keys: Trust, *, plain_http: bool) -> tuple[Reference, list[Evidence]]:
+    """An image by the digest that its name means now (said where that was a tag), and everything that lies beside it.
+
+    Args:
+        name: as the user wrote it.
+        world: where the credentials are.
+        keys: those that may have signed an attestation of the old form.
+        plain_http: whether other machines are spoken to by http.
+
+    Raises:
+        UsageError: it is no name of an image; Docker's configuration is malformed.
+        SelectionError, NotProven, ToolFailure: as :func:`maestro.oci.registry.resolved`.
+    """
+    from maestro.oci.attestations import attestations
+    from maestro.oci.credentials import credentials_of
+    from maestro.oci.reference import parse_reference
+    from maestro.oci.registry import resolved
+
+    image = parse_reference(name)
+    registry = registry_of(image, world, credentials_of(world.environ), plain_http=plain_http)
+    sha256 = resolved(image, registry).sha256
+    if image.tag is not None:
+        # The tag may mean something else by the time that it is used.
+        world.stderr.write(f"{image} is {image.pinned(sha256)}\n")
+    return image.pinned(sha256), attestations(registry, sha256, keys)
