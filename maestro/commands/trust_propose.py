@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from maestro.commands.verify_blob import evidence_in, subject_of
 from maestro.commands.verify_image import add_plain_http, beside_image
-from maestro.errors import SelectionError, ToolFailure, UsageError
+from maestro.errors import SelectionError, ToolFailure
 from maestro.provenance.deciding import repository_root
 from maestro.world import World
 
@@ -77,9 +77,11 @@ def _claims(arguments: argparse.Namespace, world: World) -> tuple[Subject, Itera
     if arguments.bundle is not None:
         subject = subject_of(world.cwd, arguments.artifact, repository_root(arguments, world))
         return subject, evidence_in(world.cwd, arguments.bundle)
-    try:
-        image, evidence = beside_image(arguments.artifact, world, Trust({}), plain_http=arguments.plain_http)
-    except UsageError as error:
-        error.remedy = f"{error.remedy}; of a file, name its attestation: --bundle FILE"
-        raise
+    image, evidence = beside_image(
+        arguments.artifact,
+        world,
+        Trust({}),
+        plain_http=arguments.plain_http,
+        of_a_file="name its attestation: --bundle FILE",
+    )
     return Subject(image.name, image.sha256 or ""), evidence

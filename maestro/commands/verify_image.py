@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from maestro.errors import UsageError
 from maestro.provenance.deciding import add_policy_arguments, decided_by
 from maestro.world import World
 
@@ -78,7 +79,9 @@ def registry_of(image: Reference, world: World, known: KnownCredentials, *, plai
     return Registry(image, Transport(plain_http=plain_http, environ=world.environ), known)
 
 
-def beside_image(name: str, world: World, keys: Trust, *, plain_http: bool) -> tuple[Reference, list[Evidence]]:
+def beside_image(
+    name: str, world: World, keys: Trust, *, plain_http: bool, of_a_file: str
+) -> tuple[Reference, list[Evidence]]:
     """An image by the digest that its name means now (said where that was a tag), and everything that lies beside it.
 
     Args:
@@ -86,6 +89,7 @@ def beside_image(name: str, world: World, keys: Trust, *, plain_http: bool) -> t
         world: where the credentials are.
         keys: those that may have signed an attestation of the old form.
         plain_http: whether other machines are spoken to by http.
+        of_a_file: what to do where a file is meant.
 
     Raises:
         UsageError: it is no name of an image; Docker's configuration is malformed.
@@ -96,7 +100,11 @@ def beside_image(name: str, world: World, keys: Trust, *, plain_http: bool) -> t
     from maestro.oci.reference import parse_reference
     from maestro.oci.registry import resolved
 
-    image = parse_reference(name)
+    try:
+        image = parse_reference(name)
+    except UsageError as error:
+        error.remedy = f"{error.remedy}; of a file, {of_a_file}"
+        raise
     registry = registry_of(image, world, credentials_of(world.environ), plain_http=plain_http)
     sha256 = resolved(image, registry).sha256
     if image.tag is not None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from maestro.commands.verify_image import add_plain_http, beside_image
-from maestro.errors import UsageError
 from maestro.provenance.deciding import add_policy_arguments, decided_by
 from maestro.world import World
 
@@ -87,13 +86,13 @@ def _of_file(arguments: argparse.Namespace, world: World) -> tuple[str, list[Evi
 
 def _of_image(arguments: argparse.Namespace, world: World, decides: Decider) -> tuple[str, list[Evidence]]:
     """The digest that an image's name means now, and everything that lies beside it."""
-    try:
-        pinned, evidence = beside_image(
-            arguments.artifact, world, decides.believed.keys, plain_http=arguments.plain_http
-        )
-    except UsageError as error:
-        error.remedy = f"{error.remedy}; of a file, name its summary: --summary FILE"
-        raise
+    pinned, evidence = beside_image(
+        arguments.artifact,
+        world,
+        decides.believed.keys,
+        plain_http=arguments.plain_http,
+        of_a_file="name its summary: --summary FILE",
+    )
     return pinned.sha256 or "", evidence
 
 

@@ -45,7 +45,7 @@ def proxy_of(environ: Mapping[str, str]) -> Proxy | None:
     except ValueError:
         raise _malformed("it is no address") from None
     if parts.scheme != "http":
-        raise _malformed(f"{parts.scheme}:// is not spoken to a proxy here")
+        raise _malformed(f"a proxy is spoken to by http:// alone, not by {parts.scheme}://")
     if not _HOST.fullmatch(host) or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise _malformed("it is not http://HOST:PORT")
     authorization = None

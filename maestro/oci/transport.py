@@ -23,7 +23,7 @@ _ERROR_LIMIT = 64 << 10
 _CHUNK = 64 << 10
 # The library says it in words alone.
 _REFUSED = re.compile(r"Tunnel connection failed: ([0-9]{3})")
-_PROXY = f"check {VARIABLE} and NO_PROXY; who asks the proxy stands in {VARIABLE}=http://USER:PASSWORD@HOST:PORT"
+_PROXY = f"check {VARIABLE} (http://USER:PASSWORD@HOST:PORT where it wants a login) and NO_PROXY"
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ def test_the_proxy_of_registries_is_shown_without_its_password(doctor: Doctor) -
     line = "registries are asked through proxy.example:3128 (HTTPS_PROXY), except for this machine and .corp.example"
     assert said["proxy"] == line
     _, said, other = doctor(HTTPS_PROXY="socks5://me:hidden-word@proxy.example:1080")
-    assert said["! proxy"] == "HTTPS_PROXY names no proxy: socks5:// is not spoken to a proxy here"
+    assert said["! proxy"] == "HTTPS_PROXY names no proxy: a proxy is spoken to by http:// alone, not by socks5://"
     assert "hidden-word" not in text + other
 
 
