@@ -21,6 +21,7 @@ from maestro.git_command import Git
 from maestro.process import find_program
 from maestro.process import run as run_program
 from maestro.report.staged import mode_words
+from maestro.report.visible_text import visible
 from maestro.repository import Repository
 from maestro.world import World
 from policy.engines.choose import HOW_TO_LOCK, choose, trusted_conftest
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """Look at everything, say it, answer 0 when judging is possible."""
-    lines = [*_tool(world), *_programs(world), *_engines(world)]
+    lines = [*_tool(world), *_programs(world), *_engines(world), *_proxy(world)]
     lines += _repository(world.cwd / arguments.repo, world, ask_github=arguments.github)
     width = max(len(line.name) for line in lines)
     for line in lines:
@@ -98,6 +99,20 @@ def _programs(world: World) -> Iterator[Line]:
             continue
         version = _version_of(program, arguments, world) if arguments else None
         yield Line(name, "ok", f"{version}, {program}" if version else str(program))
+
+
+def _proxy(world: World) -> Iterator[Line]:
+    from maestro.oci.proxies import VARIABLE, proxy_of
+
+    try:
+        proxy = proxy_of(world.environ)
+    except MaestroError as error:
+        yield Line("proxy", "advice", error.message, error.remedy)
+        return
+    if proxy is not None:
+        except_for = world.environ.get("NO_PROXY") or world.environ.get("no_proxy")
+        but = f", except for this machine and {visible(except_for)}" if except_for else ", except for this machine"
+        yield Line("proxy", "ok", f"registries are asked through {proxy.address} ({VARIABLE}){but}")
 
 
 def _version_of(program: Path, arguments: tuple[str, ...], world: World) -> str | None:

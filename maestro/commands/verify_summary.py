@@ -7,8 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from maestro.commands.verify_image import add_plain_http, registry_of
-from maestro.errors import UsageError
+from maestro.commands.verify_image import add_plain_http, beside_image
 from maestro.provenance.deciding import add_policy_arguments, decided_by
 from maestro.world import World
 
@@ -87,21 +86,14 @@ def _of_file(arguments: argparse.Namespace, world: World) -> tuple[str, list[Evi
 
 def _of_image(arguments: argparse.Namespace, world: World, decides: Decider) -> tuple[str, list[Evidence]]:
     """The digest that an image's name means now, and everything that lies beside it."""
-    from maestro.oci.attestations import attestations
-    from maestro.oci.reference import parse_reference
-    from maestro.oci.registry import resolved
-
-    try:
-        image = parse_reference(arguments.artifact)
-    except UsageError as error:
-        error.remedy = f"{error.remedy}; of a file, name its summary: --summary FILE"
-        raise
-    registry = registry_of(image, world, plain_http=arguments.plain_http)
-    sha256 = resolved(image, registry).sha256
-    if image.tag is not None:
-        # The tag may mean something else by the time that it is used.
-        world.stderr.write(f"{image} is {image.pinned(sha256)}\n")
-    return sha256, attestations(registry, sha256, decides.believed.keys)
+    pinned, evidence = beside_image(
+        arguments.artifact,
+        world,
+        decides.believed.keys,
+        plain_http=arguments.plain_http,
+        of_a_file="name its summary: --summary FILE",
+    )
+    return pinned.sha256 or "", evidence
 
 
 def _verified(said: Summarised) -> str:

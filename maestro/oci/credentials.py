@@ -6,12 +6,12 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from maestro.errors import ToolFailure, UsageError
+from maestro.errors import MaestroError, ToolFailure, UsageError
 from maestro.process import run
 
 _LARGEST = 1 << 20
@@ -31,6 +31,31 @@ class Credentials:
     user: str
     secret: str = field(repr=False)
     is_refresh_token: bool = False
+
+
+KnownCredentials = Callable[[str], Credentials | None]
+"""Who we are to a registry, by its name."""
+
+
+def credentials_of(environ: Mapping[str, str]) -> KnownCredentials:
+    """:func:`credentials_for`, for one command: what is known of a registry is not asked again, nor is what failed.
+
+    A helper may ask the user, or wait for somebody who is not there.
+    """
+    answers: dict[str, Credentials | MaestroError | None] = {}
+
+    def asked(registry: str) -> Credentials | None:
+        if registry not in answers:
+            try:
+                answers[registry] = credentials_for(registry, environ)
+            except MaestroError as error:
+                answers[registry] = error
+        answer = answers[registry]
+        if isinstance(answer, MaestroError):
+            raise answer
+        return answer
+
+    return asked
 
 
 def credentials_for(registry: str, environ: Mapping[str, str]) -> Credentials | None:

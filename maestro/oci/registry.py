@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -14,7 +13,7 @@ from maestro.errors import SelectionError, ToolFailure
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.strict_json import loads
 from maestro.oci.challenge import Challenge, parse_challenges
-from maestro.oci.credentials import HUB, Credentials
+from maestro.oci.credentials import HUB, Credentials, KnownCredentials
 from maestro.oci.manifests import ACCEPTED, INDEX, Descriptor, Manifest, parse_manifest
 from maestro.oci.reference import Reference
 from maestro.oci.transport import Answer, Transport, absolute, origin
@@ -32,15 +31,13 @@ _VISIBLE = re.compile(r"[!-~]{1,65536}")
 
 
 class Registry:
-    """One repository of a registry. ``credentials`` is asked at most once, and only when the registry wants any."""
+    """One repository of a registry. ``credentials`` is asked only when the registry wants any."""
 
-    def __init__(
-        self, image: Reference, transport: Transport, credentials: Callable[[str], Credentials | None]
-    ) -> None:
+    def __init__(self, image: Reference, transport: Transport, credentials: KnownCredentials) -> None:
         self._name = image.repository
         self._registry = image.registry
         self._transport = transport
-        self._credentials = cache(credentials)
+        self._credentials = credentials
         self._authorization: str | None = None
         host = _HUB_HOST if image.registry == HUB else image.registry
         self._home = f"{transport.scheme(image.registry)}://{host}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from maestro.errors import ToolFailure
 from maestro.oci.deadline import pools_until
+from maestro.oci.proxies import VARIABLE, Proxy, goes_through, proxy_of
 from maestro.oci.reference import is_loopback
 from maestro.provenance.reasons import NotProven
 
@@ -19,6 +21,9 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
 _ERROR_LIMIT = 64 << 10
 _CHUNK = 64 << 10
+# The library says it in words alone.
+_REFUSED = re.compile(r"Tunnel connection failed: ([0-9]{3})")
+_PROXY = f"check {VARIABLE} (http://USER:PASSWORD@HOST:PORT where it wants a login) and NO_PROXY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +68,13 @@ def absolute(url: str, location: str) -> str | None:
 
 
 class Transport:
-    """Requests about one image. Not for several threads."""
+    """Requests about one image. Not for several threads. ``environ``: it names the proxy, if there is one."""
 
     def __init__(
         self,
         *,
         plain_http: bool = False,
+        environ: Mapping[str, str] = {},
         patience: Patience | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -76,8 +82,9 @@ class Transport:
         self._patience = patience or Patience()
         self._sleep = sleep
         self._until = time.monotonic() + self._patience.whole
-        self._pool = urllib3.PoolManager(num_pools=8, maxsize=2)
-        self._pool.pool_classes_by_scheme = pools_until(self._until, self._patience.silence)
+        self._environ = environ
+        self._kinds = pools_until(self._until, self._patience.silence)
+        self._pools: dict[Proxy | None, urllib3.PoolManager] = {}
 
     def scheme(self, registry: str) -> str:
         """``http`` for this machine and where it was asked for, else ``https``."""
@@ -120,6 +127,29 @@ class Transport:
             raise NotProven("verify/image-redirect", f"{_host(url)} redirects from https to http")
         return target
 
+    def _proxy(self, url: str) -> Proxy | None:
+        """The proxy that a request goes through.
+
+        Raises:
+            UsageError: the environment names something else.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not goes_through(self._environ, parts.hostname or "", parts.port or 443):
+            return None
+        return proxy_of(self._environ)
+
+    def _pool(self, proxy: Proxy | None) -> urllib3.PoolManager:
+        if proxy not in self._pools:
+            if proxy is None:
+                made = urllib3.PoolManager(num_pools=8, maxsize=2)
+            else:
+                told = {"Proxy-Authorization": proxy.authorization} if proxy.authorization is not None else {}
+                address = f"http://{proxy.address}"
+                made = urllib3.ProxyManager(address, num_pools=8, maxsize=2, proxy_headers=told)
+            made.pool_classes_by_scheme = self._kinds
+            self._pools[proxy] = made
+        return self._pools[proxy]
+
     def _patiently(
         self,
         method: str,
@@ -129,13 +159,18 @@ class Transport:
         form: bytes | None,
         limit: int,
     ) -> Answer:
+        proxy = self._proxy(url)
+        way = f"{_host(url)} cannot be asked" + (f" through the proxy {proxy.address}" if proxy is not None else "")
         said = ""
         for attempt in range(self._patience.attempts):
             pause = 2.0**attempt
             try:
-                answer = self._once(method, url, headers, authorization, form, limit)
+                answer = self._once(self._pool(proxy), method, url, headers, authorization, form, limit)
             except HTTPError as error:
                 self._require_time(url)
+                refused = _REFUSED.search(str(error)) if proxy is not None else None
+                if refused is not None:
+                    raise ToolFailure(f"the registry {way}: it answers {refused[1]}", remedy=_PROXY) from error
                 said = _words(error)
             else:
                 if answer.status != 429 and answer.status < 500:
@@ -149,10 +184,11 @@ class Transport:
                 said += f", and to wait for {pause:.0f} s"
                 break
             self._sleep(pause)
-        raise ToolFailure(f"the registry {_host(url)} cannot be asked: {said}", remedy="try again later")
+        raise ToolFailure(f"the registry {way}: {said}", remedy="try again later" if proxy is None else _PROXY)
 
     def _once(
         self,
+        pool: urllib3.PoolManager,
         method: str,
         url: str,
         headers: Mapping[str, str],
@@ -164,7 +200,7 @@ class Transport:
         sent = {"Accept-Encoding": "identity", "User-Agent": "maestro-conductor", **headers}
         if authorization is not None:
             sent["Authorization"] = authorization
-        response = self._pool.request(
+        response = pool.request(
             method,
             url,
             body=form,
@@ -226,6 +262,7 @@ def _words(error: HTTPError) -> str:
         "NameResolutionError": "there is no such host",
         "SSLError": "its certificate or TLS is not accepted",
         "ProtocolError": "the connection broke off",
+        "ProxyError": "it is not there",
         "IncompleteRead": "the connection broke off",
     }
     return kinds.get(type(error).__name__, f"{type(error).__name__}")

@@ -15,6 +15,7 @@ from maestro.world import World
 
 if TYPE_CHECKING:
     from maestro.config import Config
+    from maestro.oci.credentials import KnownCredentials
     from maestro.oci.images import VerifiedImage
     from maestro.oci.reference import Reference
     from maestro.provenance.deciding import Decider
@@ -103,6 +104,7 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
     from maestro.commands.files import read_named
     from maestro.config import CONFIG_PATH, load_config
     from maestro.default_branch import default_branch_rev
+    from maestro.oci.credentials import credentials_of
     from maestro.repository import Repository
     from policy.bundle.door import BundleDoor
     from policy.release.document import load_release
@@ -125,7 +127,7 @@ def judge_named(arguments: argparse.Namespace, world: World) -> Judgement:
     judges = Judges(
         decided,
         door,
-        image=partial(_image, world),
+        image=partial(_image, world, credentials_of(world.environ)),
         run=partial(_run, folder=path.parent, governed=governed, world=world),
         tree=partial(_tree, governed.root, world),
         merged=partial(_merged, governed.root, world, tip.commit or ""),
@@ -146,10 +148,10 @@ def _decided(arguments: argparse.Namespace, commit: str | None, world: World) ->
         return error
 
 
-def _image(world: World, image: Reference, by: Decider) -> VerifiedImage:
+def _image(world: World, known: KnownCredentials, image: Reference, by: Decider) -> VerifiedImage:
     from maestro.commands.verify_image import verified
 
-    return verified(image, by, world)
+    return verified(image, by, world, known)
 
 
 def _run(run_id: str, checkpoint: str, *, folder: Path, governed: Governed, world: World) -> JudgedRun:

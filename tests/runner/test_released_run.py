@@ -145,6 +145,19 @@ def test_what_receipts_verify_refuses_is_refused(runs: Runs, spoil: Callable[[Ru
     assert found[run][2].startswith(words), found
 
 
+def test_a_receipt_of_another_run_is_not_taken_for_that_of_this_one(runs: Runs) -> None:
+    """Signed by ourselves, of a success: it replaces that of a failure."""
+    named = ids(runs)
+    [good] = (runs.ledger / "runs" / named["a"] / "receipts").glob("*.json")
+    [bad] = (runs.ledger / "runs" / named["bad"] / "receipts").glob("*.json")
+    shutil.copy(good, bad)
+    code, found = verify(runs, named["bad"])
+    assert (code, found[named["bad"]][:2]) == (10, ("refused", "release/run-not-believed"))
+    said = runs.receipts("verify", "--run", named["bad"])
+    assert said.code == 10
+    assert f"the receipt is about '{good.name.partition('.')[0]}' of the run '{named['a']}'" in said.out + said.err
+
+
 def test_a_rehearsal_proves_nothing_about_production(runs: Runs) -> None:
     run = ids(runs)["cloud"]
     code, found = verify(runs, run)

@@ -180,6 +180,16 @@ def test_without_codeowners_the_check_is_called_advice(doctor: Doctor, tmp_path:
     assert ".github/CODEOWNERS, maestro.yaml, .github/workflows/maestro.yml" in said["! binds"]
 
 
+def test_the_proxy_of_registries_is_shown_without_its_password(doctor: Doctor) -> None:
+    assert "proxy" not in doctor()[1]
+    _, said, text = doctor(https_proxy="http://me:hidden-word@proxy.example:3128", NO_PROXY=".corp.example")
+    line = "registries are asked through proxy.example:3128 (HTTPS_PROXY), except for this machine and .corp.example"
+    assert said["proxy"] == line
+    _, said, other = doctor(HTTPS_PROXY="socks5://me:hidden-word@proxy.example:1080")
+    assert said["! proxy"] == "HTTPS_PROXY names no proxy: a proxy is spoken to by http:// alone, not by socks5://"
+    assert "hidden-word" not in text + other
+
+
 def test_another_maestro_in_front_is_noticed(doctor: Doctor, tmp_path: Path) -> None:
     program(tmp_path, "maestro", "echo mobile")
     _, said, text = doctor()

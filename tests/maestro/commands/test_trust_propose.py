@@ -13,9 +13,11 @@ import pytest
 from maestro.cli import main
 from maestro.provenance.trust_policy import load_trust_policy
 from maestro.world import World
+from tests.maestro.oci.test_lying_registry import bundle
 from tests.maestro.provenance.refusals import DATA, NOW, OTHER, RUN, SHA256, SIGSTORE, Tried, _generator, attested, says
 from tests.support.git_repo import GitRepo
 from tests.support.private_sigstore.workflow import statement
+from tests.support.registries import LyingRegistry, Reply
 
 HEAD = 'apiVersion: maestro-conductor/v1\nkind: TrustPolicy\nroots: [{{id: private, path: root.json, sha256: "{}"}}]\n'
 
@@ -54,6 +56,33 @@ artifacts:
         "# Claimed by b.json; NOTHING OF IT WAS VERIFIED:\n  signed by  https://github.com/acme/build/"
     )
     assert "  built from https://github.com/acme/api at refs/tags/v1.2.0\n" in err
+
+
+def test_of_an_image_what_lies_beside_it_is_read(tmp_path: Path) -> None:
+    git, registry = GitRepo.init(tmp_path / "repo"), LyingRegistry()
+    try:
+        image = registry.image("v1")
+        name = f"{registry.address}/acme/api"
+        asked = ("trust", "propose", f"{name}:v1")
+        code, _, err = maestro(git.path, *asked)
+        assert (code, "no attestation lies beside it" in err) == (3, True), err
+        registry.attach(json.dumps(attested().bundle).encode(), image)  # of another subject
+        assert maestro(git.path, *asked)[0] == 3
+        registry.attach(bundle(image), image)
+        code, entry, err = maestro(git.path, *asked)
+        assert (code, f'    match: ["{name}"]\n' in entry) == (0, True), entry
+        assert f"{name}:v1 is {name}@sha256:{image}\n# Claimed by referrer sha256:" in err
+        root = json.dumps(SIGSTORE.trusted_root())
+        trust = HEAD.format(hashlib.sha256(root.encode()).hexdigest()) + entry
+        git.commit({"root.json": root, "trust.yaml": trust})
+        assert maestro(git.path, "verify", "image", f"{name}:v1")[0] == 0
+        registry.lie = lambda asked: Reply(429, {"Retry-After": "3600"}) if "/blobs/" in asked.path else None
+        code, _, err = maestro(git.path, *asked)
+        assert (code, "cannot be asked" in err) == (1, True), err
+        code, _, err = maestro(git.path, "trust", "propose", "dist/api.tar.gz")
+        assert (code, "of a file, name its attestation: --bundle FILE" in err) == (2, True), err
+    finally:
+        registry.stop()
 
 
 OWN = replace(RUN, signer="acme/api/.github/workflows/release.yml@refs/tags/v1.2.0")

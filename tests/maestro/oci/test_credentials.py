@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from maestro.errors import MaestroError, ToolFailure, UsageError
-from maestro.oci.credentials import Credentials, credentials_for
+from maestro.oci.credentials import Credentials, credentials_for, credentials_of
 
 AUTH = base64.b64encode(b"me:secret:with:colons").decode()
 
@@ -52,6 +52,26 @@ def test_a_helper_is_asked_on_standard_input(tmp_path: Path) -> None:
     assert ((tmp_path / "argv").read_text(), (tmp_path / "stdin").read_text()) == ("1 get\n", "r.example")
     with pytest.raises(ToolFailure, match="docker-credential-two failed with exit code 7"):
         credentials_for("other.example", environ)
+
+
+@pytest.mark.parametrize(
+    "script", ["exit 7", """echo '{"Username":"u","Secret":"s"}'""", "echo credentials not found; exit 1"]
+)
+def test_a_helper_is_asked_once_in_a_command_whatever_it_says(tmp_path: Path, script: str) -> None:
+    environ = _world(
+        tmp_path, {"credsStore": "one"}, one=f"cat >> {tmp_path}/asked; echo >> {tmp_path}/asked; {script}"
+    )
+    known = credentials_of(environ)
+
+    def ask(registry: str) -> Credentials | str | None:
+        try:
+            return known(registry)
+        except ToolFailure as error:
+            return error.message
+
+    assert ask("r.example") == ask("r.example")
+    assert ask("s.example") == ask("s.example") == ask("r.example")
+    assert (tmp_path / "asked").read_text().split() == ["r.example", "s.example"]
 
 
 def test_a_helper_that_has_none_leaves_the_file(tmp_path: Path) -> None:
