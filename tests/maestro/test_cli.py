@@ -88,17 +88,21 @@ def test_a_reader_that_has_gone_is_not_told_about_it(tmp_path: Path) -> None:
     assert (code, err) == (1, "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_what_was_begun_is_cleared_away_when_somebody_ends_it(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("drill", "number"), [("kill", signal.SIGINT), ("burst", signal.SIGTERM), ("kill", signal.SIGHUP)]
+)
+def test_what_was_begun_is_cleared_away_when_somebody_ends_it(
+    tmp_path: Path, drill: str, number: signal.Signals
+) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    command = [*MAESTRO, "drill", "kill", "--kills", "500"]
+    command = [*MAESTRO, "drill", drill]
     process = subprocess.Popen(
         command, cwd=tmp_path, env={**ENVIRON, "TMPDIR": str(scratch)}, stderr=subprocess.PIPE, text=True
     )
     try:
         until = time.monotonic() + 30
-        while not list(scratch.glob("*")) and time.monotonic() < until:
+        while not list(scratch.glob("*/**/journals/*")) and time.monotonic() < until:
             time.sleep(0.02)
         assert list(scratch.glob("*"))
         process.send_signal(number)
