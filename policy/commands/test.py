@@ -286,7 +286,13 @@ def _counts(check: PackCheck) -> list[str]:
     pack = check.pack
     lines = [f"{pack.name}  {check.outcome}  ({visible(pack.path)})"]
     if check.untested:
-        return [*lines, "  nothing shows that it is right: it has neither fixtures nor _test.rego"]
+        if check.as_shipped:
+            return [*lines, "  unchanged since `maestro init` wrote it: its fixtures and tests are where Maestro is"]
+        return [
+            *lines,
+            "  nothing shows that it is right: it has neither fixtures nor _test.rego",
+            f"  → write a fixture into {visible(pack.path)}/fixtures/: an input, and what the pack has to say of it",
+        ]
     passed = sum(one.passed for one in check.judged)
     total = len(check.judged)
     unusable = f", {len(check.problems)} wrong as written" if check.problems else ""

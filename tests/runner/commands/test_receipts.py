@@ -137,7 +137,7 @@ def test_the_commands_of_the_exported_readme_work_without_us(tmp_path: Path) -> 
 def test_an_export_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = some_run(tmp_path)
 
-    def full(*_: object) -> None:
+    def full(*_: object, **_options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shutil, "copytree", full)
