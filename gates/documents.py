@@ -10,6 +10,7 @@ from gates.document_index import DocumentIndex
 from gates.owners import unresolved
 from gates.scene import Scene
 from gates.unique_names import clashes
+from maestro.config import CONFIG_PATH
 from maestro.documents import Document, rules
 from maestro.documents.manifest import Manifest
 from maestro.documents.problem import Problem
@@ -114,7 +115,8 @@ def judge(scene: Scene) -> GateResult:
 
 def _config(scene: Scene) -> Iterator[Finding]:
     error = scene.head_settings
-    if isinstance(error, MaestroError):
+    # Whether it may be taken away is a question to its owners: the gate governance asks it.
+    if isinstance(error, MaestroError) and CONFIG_PATH in scene.change.head.entries:
         place = (error.where or "maestro.yaml").split(":")
         line, column = (int(part) if part.isdigit() else 1 for part in [*place[1:3], "1", "1"][:2])
         yield CONFIG.finding(

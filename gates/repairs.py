@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gates.document_index import DOCUMENT_SUFFIXES
+from maestro import output_file
 from maestro.documents.edit import apply
 from maestro.documents.reading import Dialect
 from maestro.documents.second_reading import agreed
-from maestro.errors import ToolFailure, UsageError
+from maestro.errors import UsageError
 from maestro.findings import Edit, Finding
 
 
@@ -41,10 +42,7 @@ def write(target: Path, patch: Patch) -> None:
     """
     if target.is_symlink():
         raise UsageError(f"{patch.path} is a symbolic link; it is left alone")
-    try:
-        target.write_bytes(patch.after.encode("utf-8"))
-    except OSError as error:
-        raise ToolFailure(f"{patch.path} could not be written: {error.strerror}") from error
+    output_file.write(target, patch.after, "what repairs it")
 
 
 def patches(

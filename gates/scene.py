@@ -125,6 +125,7 @@ class Scene:
         return replace(
             self,
             change=replace(self.change, head=self.change.policy, base=self.change.policy),
+            head_settings=self.settings,  # else what is wrong with the change's own would count as there before
             at_head=self.at_policy,
             at_base=self.at_policy,
             extra_inputs=(),

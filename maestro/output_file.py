@@ -1,8 +1,10 @@
-"""Files that a command was asked to write beside its work: pages, metrics."""
+"""Files that a command was asked to write: pages, metrics, documents."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -11,6 +13,7 @@ from maestro.errors import ToolFailure
 
 def write(path: Path, text: str, what: str, *, remedy: str | None = None) -> None:
     """Put ``text`` at ``path`` in one step, readable for another user: whoever looks sees the old file or the new one.
+    One that was there keeps its mode, and is left as it was where there is no room for the other.
 
     Args:
         path: where.
@@ -26,6 +29,8 @@ def write(path: Path, text: str, what: str, *, remedy: str | None = None) -> Non
         try:
             with temporary.open("x", encoding="utf-8") as file:
                 file.write(text)
+            with suppress(FileNotFoundError):
+                shutil.copymode(path, temporary)
             os.replace(temporary, path)  # noqa: PTH105
         finally:
             temporary.unlink(missing_ok=True)

@@ -80,3 +80,37 @@ def read_regular(path: Path, *, follow: bool = True) -> bytes:
             os.close(handle)
     except OSError as error:
         raise UsageError(f"cannot read: {error.strerror}", where=str(path)) from None
+
+
+def folder_around(start: Path) -> Folder:
+    """The governed folder that ``start`` lies in: the nearest with a maestro.yaml, within the same git repository.
+    ``start`` itself where there is none.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    from maestro.config import CONFIG_PATH
+
+    start = start.resolve()
+    if not start.is_dir():
+        raise UsageError("there is no such folder", where=str(start))
+    for one in (start, *start.parents):
+        if os.path.lexists(one / CONFIG_PATH):
+            return Folder(one)
+        if os.path.lexists(one / ".git"):
+            break
+    return Folder(start)
+
+
+def governed_folder(start: Path) -> Folder:
+    """The same, which has to have a maestro.yaml.
+
+    Raises:
+        UsageError: there is no such folder, or no maestro.yaml.
+    """
+    from maestro.config import CONFIG_PATH
+
+    folder = folder_around(start)
+    if CONFIG_PATH not in folder.entries:
+        raise UsageError(f"there is no {CONFIG_PATH}", remedy="`maestro init` writes one", where=str(folder.root))
+    return folder

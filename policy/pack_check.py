@@ -9,8 +9,10 @@ from typing import Literal
 from policy.coverage import Coverage, measure
 from policy.engines.conftest_engine import ConftestEngine
 from policy.engines.engine import Engine
+from policy.engines.proven import program_digest
 from policy.fixtures import Fixture, FixtureProblem, Judged, judge, read_fixtures
 from policy.pack import Files, Pack
+from policy.parity.lock import shipped
 from policy.rego_tests import TestRun, only, read_test_modules, run_tests
 
 Outcome = Literal["passed", "failed", "errored"]
@@ -43,12 +45,18 @@ class PackCheck:
             failed = failed or bool(self.tests.of("failed") or self.tests.of("errored") or self.tests.error)
         if any(kind is not None and kind not in OF_THE_PACK for kind in kinds):
             return "errored"
-        return "failed" if failed or self.untested else "passed"
+        return "failed" if failed or (self.untested and not self.as_shipped) else "passed"
 
     @property
     def untested(self) -> bool:
         """Whether there is nothing that could show the pack to be right."""
         return not self.judged and not self.problems and not self.has_tests
+
+    @property
+    def as_shipped(self) -> bool:
+        """Whether it decides as one that this tool comes with: `maestro init` leaves the fixtures of those with us."""
+        entry = shipped().packs.get(self.pack.name)
+        return entry is not None and entry.program == program_digest(self.pack.program())
 
 
 def check_pack(files: Files, pack: Pack, engine: Engine, conftest: ConftestEngine | None) -> PackCheck:

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from maestro.counting import many
 from maestro.errors import MaestroError, ToolFailure
 from maestro.evidence.errors import BadEvidence
 from maestro.evidence.trust import Trust
@@ -228,7 +229,8 @@ class _Check:
             self._object(
                 "break-glass-open",
                 "",
-                f"{self.out.broken_glass} execution(s) ran in spite of a deny{self._why()}; a merged Waiver closes it: "
+                f"{many(self.out.broken_glass, 'execution')} ran in spite of a deny{self._why()}; "
+                "a merged Waiver closes it: "
                 f"`maestro waive {BREAK_GLASS_RULE} Run/{self.folder.run_id} --until DATE --reason TEXT`",
             )
         return self.out
@@ -305,7 +307,7 @@ class _Check:
         if last is None:
             self._object("unclosed", "segments", self._not_closed())
         elif not last.complete:
-            self._object("unclosed", "segments", f"closed as incomplete, {last.missing} execution(s) have not run")
+            self._object("unclosed", "segments", f"closed as incomplete, without {many(last.missing, 'execution')}")
         self.out.complete = last is not None and last.complete
         return last
 

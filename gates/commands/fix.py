@@ -51,10 +51,10 @@ def _conclusion(findings: int, found: list[Patch], *, written: bool) -> str:
         return "nothing was found, so there is nothing to repair\n"
     repaired = sum(patch.repairs for patch in found)
     if not repaired:
-        return f"none of the {many(findings, 'finding')} can be repaired by rule; `maestro check` says what to do\n"
+        return f"{many(findings, 'finding')}, and none that is repaired by rule: `maestro check` says what to do\n"
     verb = "repaired" if written else "can be repaired by this patch"
     files = many(len(found), "file")
     left = findings - repaired
     rest = f"; {left} {'needs' if left == 1 else 'need'} a person" if left else ""
     how = "  → `maestro fix --write` applies it\n" if repaired and not written else ""
-    return f"{repaired} of {findings} findings {verb}, in {files}{rest}\n{how}"
+    return f"{repaired} of {many(findings, 'finding')} {verb}, in {files}{rest}\n{how}"

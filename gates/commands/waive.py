@@ -6,12 +6,14 @@ import argparse
 import datetime as dt
 import difflib
 import json
+import os
 import re
 from pathlib import Path
 
 from gates.assemble import settings_at
 from gates.scene import Settings
 from gates.waivers import EXPLANATIONS, rule_ids
+from maestro import output_file
 from maestro.documents import parse
 from maestro.errors import ToolFailure, UsageError
 from maestro.repository import Repository
@@ -77,14 +79,13 @@ def folder_for(patterns: tuple[str, ...] | list[str]) -> str:
 
 
 def _write(target: Path, path: Path, text: str) -> None:
+    if os.path.lexists(target):
+        raise UsageError(f"{path} is already there", remedy="edit its `until`, or remove it first")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise UsageError(f"{path} is already there", remedy="edit its `until`, or remove it first") from error
     except OSError as error:
-        raise ToolFailure(f"{path} could not be written: {error.strerror}") from error
+        raise ToolFailure(f"the waiver could not be written: {error.strerror}", where=str(target)) from error
+    output_file.write(target, text, "the waiver")
 
 
 def document_name(rule: str, subject: str) -> str:

@@ -21,7 +21,9 @@ UNSIGNED = ".unsigned.tar.gz"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``policy bundle build``."""
-    parser.add_argument("--repo", type=Path, metavar="DIR", default=Path(), help="the repository (default: .)")
+    parser.add_argument(
+        "--repo", type=Path, metavar="DIR", default=Path(), help="the repository (default: the one around here)"
+    )
     parser.add_argument("--name", default="policy", help="what the bundle calls itself (default: policy)")
     parser.add_argument(
         "--revision", type=int, metavar="N", help="its revision (default: the next after the highest tag NAME-bundle/N)"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maestro.errors import MaestroError, UsageError
+from maestro.errors import MaestroError
 from maestro.report.staged import announced, hardening_json, mode_words
 from maestro.world import World
 
@@ -24,7 +24,7 @@ SCHEMA = "maestro-conductor/packs/v1"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``policy list``."""
-    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (default: .)")
+    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (default: the one around here)")
     parser.add_argument(
         "--coverage", action="store_true", help="also how many rule bodies the fixtures reach (asks conftest)"
     )
@@ -40,15 +40,11 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     """
     from maestro.config import CONFIG_PATH, load_config
     from policy.bundle.door import BundleDoor
-    from policy.folder import Folder
+    from policy.folder import governed_folder
     from policy.pack import load_packs
 
-    root = (world.cwd / (arguments.repo or ".")).resolve()
-    if not root.is_dir():
-        raise UsageError("there is no such folder", where=str(root))
-    folder = Folder(root)
-    if CONFIG_PATH not in folder.entries:
-        raise UsageError(f"there is no {CONFIG_PATH}", remedy="`maestro init` writes one", where=str(root))
+    folder = governed_folder(world.cwd / (arguments.repo or "."))
+    root = folder.root
     packs = load_packs(
         folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)), BundleDoor(root, world.now(), world.environ)
     )

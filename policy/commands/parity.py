@@ -25,7 +25,7 @@ SCHEMA = "maestro-conductor/parity/v1"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``policy parity``."""
     parser.add_argument("pack", nargs="*", metavar="PACK", help="a pack's name or folder (default: every pack)")
-    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (default: .)")
+    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (default: the one around here)")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--write", action="store_true", help="write policy/parity.lock")
     how.add_argument("--check", action="store_true", help="fail where policy/parity.lock says something else")
@@ -44,17 +44,13 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
     from maestro.config import CONFIG_PATH, load_config
     from policy.engines.choose import trusted_conftest, unlocked_regopy
-    from policy.folder import Folder
+    from policy.folder import governed_folder
     from policy.pack import load_packs
     from policy.parity.lock import LOCK_PATH, lock_at, render
     from policy.parity.proof import new_lock, prove
 
-    root = (world.cwd / (arguments.repo or ".")).resolve()
-    if not root.is_dir():
-        raise UsageError("there is no such folder", where=str(root))
-    folder = Folder(root)
-    if CONFIG_PATH not in folder.entries:
-        raise UsageError(f"there is no {CONFIG_PATH}", remedy="`maestro init` writes one", where=str(root))
+    folder = governed_folder(world.cwd / (arguments.repo or "."))
+    root = folder.root
     loaded = load_packs(folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)))
     for problem in loaded.problems:
         if problem.rule.mode == "enforce":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from maestro.errors import ToolFailure, UsageError
 from maestro.world import World
 from policy.bundle.door import BundleDoor
-from policy.folder import Folder, read_regular
+from policy.folder import Folder, folder_around, read_regular
 
 if TYPE_CHECKING:
     from maestro.config import Config
@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bundle", type=Path, metavar="FILE", help="ask the packs of this signed bundle, one that maestro.yaml trusts"
     )
-    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository around it: packs, pools (default: .)")
+    parser.add_argument(
+        "--repo", type=Path, metavar="DIR", help="where packs and pools are (default: the repository around here)"
+    )
     parser.add_argument("--engine", choices=("auto", "conftest", "regopy", "both"), default="auto")
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
     parser.add_argument(
@@ -73,10 +75,8 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     from policy.metrics import PolicyMetrics
     from policy.simulation import Outcome, allowed, as_json, as_text, inputs_of, overridden
 
-    root = (world.cwd / (arguments.repo or ".")).resolve()
-    if not root.is_dir():
-        raise UsageError("there is no such folder", where=str(root))
-    folder = Folder(root)
+    folder = folder_around(world.cwd / (arguments.repo or "."))
+    root = folder.root
     config = _config(folder)
     changes = _changes(world.cwd / arguments.inputs) if arguments.inputs else {}
     manifest = (world.cwd / arguments.manifest).absolute()

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maestro.errors import MaestroError, SelectionError, UsageError
+from maestro.errors import MaestroError, SelectionError
 from maestro.world import World
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SCHEMA = "maestro-conductor/policy-test/v1"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``policy test``."""
     parser.add_argument("pack", nargs="*", metavar="PACK", help="a pack's name or folder (default: every pack)")
-    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (default: .)")
+    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (default: the one around here)")
     parser.add_argument(
         "--engine",
         choices=("auto", "conftest", "regopy", "both"),
@@ -51,17 +51,13 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     from maestro.config import CONFIG_PATH, load_config
     from policy.bundle.door import BundleDoor
     from policy.engines.choose import choose
-    from policy.folder import Folder
+    from policy.folder import governed_folder
     from policy.pack import load_packs
     from policy.pack_check import check_pack
     from policy.parity.lock import lock_at
 
-    root = (world.cwd / (arguments.repo or ".")).resolve()
-    if not root.is_dir():
-        raise UsageError("there is no such folder", where=str(root))
-    folder = Folder(root)
-    if CONFIG_PATH not in folder.entries:
-        raise UsageError(f"there is no {CONFIG_PATH}", remedy="`maestro init` writes one", where=str(root))
+    folder = governed_folder(world.cwd / (arguments.repo or "."))
+    root = folder.root
     loaded = load_packs(
         folder, load_config(CONFIG_PATH, folder.read(CONFIG_PATH)), BundleDoor(root, world.now(), world.environ)
     )
@@ -290,7 +286,13 @@ def _counts(check: PackCheck) -> list[str]:
     pack = check.pack
     lines = [f"{pack.name}  {check.outcome}  ({visible(pack.path)})"]
     if check.untested:
-        return [*lines, "  nothing shows that it is right: it has neither fixtures nor _test.rego"]
+        if check.as_shipped:
+            return [*lines, "  unchanged since `maestro init` wrote it: its fixtures and tests are where Maestro is"]
+        return [
+            *lines,
+            "  nothing shows that it is right: it has neither fixtures nor _test.rego",
+            f"  → write a fixture into {visible(pack.path)}/fixtures/: an input, and what the pack has to say of it",
+        ]
     passed = sum(one.passed for one in check.judged)
     total = len(check.judged)
     unusable = f", {len(check.problems)} wrong as written" if check.problems else ""

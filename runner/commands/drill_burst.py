@@ -26,19 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, world: World) -> int:
     """0: all have run and the ledger holds. 10: the ledger does not hold."""
+    from runner.commands.drill_end import ending
     from runner.drivers.drill_process import DrillFolder, peak_memory, records, together
 
     for name in ("executions", "seconds"):
         if not 1 <= getattr(arguments, name) <= MOST:
             raise UsageError(f"--{name} is a number from 1 to {MOST:,}")
     count = arguments.executions
-    with tempfile.TemporaryDirectory(prefix="maestro-drill-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="maestro-drill-", ignore_cleanup_errors=True) as scratch:
         folder = DrillFolder(Path(scratch))
         process = folder.start(count, slots=count, command=("sleep", str(arguments.seconds)))
         memory = 0
-        while process.poll() is None:
-            memory = max(memory, peak_memory(process.pid))
-            time.sleep(0.05)
+        with ending(folder, process):
+            while process.poll() is None:
+                memory = max(memory, peak_memory(process.pid))
+                time.sleep(0.05)
         if process.returncode:
             raise ToolFailure("the burst did not come to its end", remedy="what stood in the way is said above")
         found = list(records(folder.run))

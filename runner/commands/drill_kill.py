@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     dice = random.Random(seed)  # noqa: S311 - moments, not secrets
     tally = _Tally()
     world.stderr.write(f"drill kill: {arguments.kills} kills, runs of {arguments.executions}, seed {seed}\n")
-    with tempfile.TemporaryDirectory(prefix="maestro-drill-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="maestro-drill-", ignore_cleanup_errors=True) as scratch:
         while tally.kills < arguments.kills:
             _one_run(Path(scratch) / str(tally.runs), arguments, dice, tally)
             world.stderr.write(f"  {tally.kills} kills, {tally.lost} lost, {tally.twice} twice\n")
@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
 
 
 def _one_run(path: Path, arguments: argparse.Namespace, dice: random.Random, tally: _Tally) -> None:
+    from runner.commands.drill_end import ending
     from runner.drivers.drill_process import DrillFolder, records
 
     marks = path / "marks"
@@ -76,10 +77,12 @@ def _one_run(path: Path, arguments: argparse.Namespace, dice: random.Random, tal
     here = 0
     while True:
         process = folder.start(arguments.executions, slots=arguments.slots, command=("sh", "-c", script), quiet=True)
-        if here < KILLS_A_RUN and tally.kills < arguments.kills:
-            done = _kill(folder, process, dice, marks)
-            here, tally.kills = here + done, tally.kills + done
-        if process.wait() == 0:
+        with ending(folder, process):
+            if here < KILLS_A_RUN and tally.kills < arguments.kills:
+                done = _kill(folder, process, dice, marks)
+                here, tally.kills = here + done, tally.kills + done
+            ended = process.wait()
+        if ended == 0:
             break
     tally.runs += 1
     tally.executions += arguments.executions

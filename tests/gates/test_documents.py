@@ -130,8 +130,23 @@ def test_a_broken_maestro_yaml_at_the_head_is_found_at_its_line(tmp_path: Path) 
     repo = governed(tmp_path / "r")
     repo.write("maestro.yaml", "apiVersion: maestro-conductor/v1\ndocuments: []\npaks: []\n")
     found = [one for one in check(repo).findings("documents") if one["rule"] == "mc.documents/config"]
-    assert found
-    assert found[0]["location"]["path"] == "maestro.yaml"
+    assert [(one["location"]["path"], one["location"]["line"]) for one in found] == [("maestro.yaml", 2)]
+
+
+def test_a_maestro_yaml_that_the_change_breaks_blocks_it(tmp_path: Path) -> None:
+    repo = governed(tmp_path / "r")
+    settings = (repo.path / "maestro.yaml").read_text()
+    repo.write("maestro.yaml", settings + "paks: []\n")
+    answer = check(repo)
+    found = [one for one in answer.findings("documents") if one["rule"] == "mc.documents/config"]
+    assert (answer.code, [one["existing"] for one in found]) == (10, [False])
+
+
+def test_whether_maestro_yaml_may_be_removed_is_for_its_owners_alone(tmp_path: Path) -> None:
+    repo = governed(tmp_path / "r", {"maestro.yaml": (governed(tmp_path / "x").path / "maestro.yaml").read_text()})
+    (repo.path / "maestro.yaml").unlink()
+    answer = check(repo)
+    assert answer.rules() == ["mc.governance/settings_changed"]
 
 
 def test_existing_problems_are_shown_and_do_not_block(tmp_path: Path) -> None:

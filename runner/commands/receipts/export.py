@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
+from pathlib import Path
 
+from maestro.counting import many
 from maestro.errors import ToolFailure, UsageError
 from maestro.ledger.log import published
 from maestro.world import World
 from runner.commands.receipts.opened import OpenLedger
 from runner.commands.receipts.words import SCHEMA, as_json
+from runner.ledger_check import RunReport
+from runner.run_folder import RunFolder
 
 
 def export(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -> int:
@@ -19,30 +24,46 @@ def export(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -> i
     folders = ledger.runs(arguments.run)
     reports = [ledger.check(folder, counted=True) for folder in folders]
     objections = [one for report in reports for one in report.objections]
-    if target.exists():
-        raise UsageError("the folder is there already", where=str(arguments.what), remedy="name one that is not")
     try:
-        (target / "keys").mkdir(parents=True)
-        for folder in folders:
-            for kind in () if folder.unreadable else ("sessions", "receipts", "segments", "logs"):
-                shutil.copytree(
-                    folder.path / kind, target / "runs" / folder.run_id / kind, ignore=shutil.ignore_patterns("*.tmp")
-                )
-        for key in ledger.trust.keys.values():
-            name = "".join(char if char.isalnum() or char in "-_." else "_" for char in key.id).lstrip(".")
-            (target / "keys" / f"{name or 'key'}.pem").write_text(key.pem.strip() + "\n")
-        head = ledger.log.head()
-        for name, data in published(ledger.log, head) if head is not None else ():
-            (target / "log" / name).parent.mkdir(parents=True, exist_ok=True)
-            (target / "log" / name).write_bytes(data)
-        (target / "README.md").write_text(_README)
-        (target / "verification.json").write_text(
-            json.dumps({"schema": SCHEMA, "runs": [as_json(report) for report in reports]}, indent=2) + "\n"
-        )
+        target.mkdir(parents=True)
+    except FileExistsError as error:
+        raise UsageError(
+            "the folder is there already", where=str(arguments.what), remedy="name one that is not"
+        ) from error
     except OSError as error:
         raise ToolFailure(f"the export could not be written: {error.strerror}", where=str(target)) from error
-    world.stderr.write(f"exported {len(folders)} run(s) with {len(objections)} objection(s) to {arguments.what}\n")
+    try:
+        _write(target, ledger, folders, reports)
+    except BaseException as error:
+        shutil.rmtree(target, ignore_errors=True)  # half of it would prove less than it seems to, and be in the way
+        if isinstance(error, OSError):
+            why = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror
+            raise ToolFailure(f"the export could not be written: {why}", where=str(target)) from error
+        raise
+    world.stderr.write(
+        f"exported {many(len(folders), 'run')} with {many(len(objections), 'objection')} to {arguments.what}\n"
+    )
     return 10 if objections else 0
+
+
+def _write(target: Path, ledger: OpenLedger, folders: Sequence[RunFolder], reports: Sequence[RunReport]) -> None:
+    (target / "keys").mkdir()
+    for folder in folders:
+        for kind in () if folder.unreadable else ("sessions", "receipts", "segments", "logs"):
+            shutil.copytree(
+                folder.path / kind, target / "runs" / folder.run_id / kind, ignore=shutil.ignore_patterns("*.tmp")
+            )
+    for key in ledger.trust.keys.values():
+        name = "".join(char if char.isalnum() or char in "-_." else "_" for char in key.id).lstrip(".")
+        (target / "keys" / f"{name or 'key'}.pem").write_text(key.pem.strip() + "\n")
+    head = ledger.log.head()
+    for name, data in published(ledger.log, head) if head is not None else ():
+        (target / "log" / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / "log" / name).write_bytes(data)
+    (target / "README.md").write_text(_README)
+    (target / "verification.json").write_text(
+        json.dumps({"schema": SCHEMA, "runs": [as_json(report) for report in reports]}, indent=2) + "\n"
+    )
 
 
 _README = """\

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from maestro.counting import many
 from maestro.report.visible_text import visible
 from maestro.world import World
 from runner.commands.receipts.opened import OpenLedger
@@ -20,7 +21,7 @@ def list_runs(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -
         write_json(world, {"runs": [as_json(report) for report in reports]})
         return code
     for report in reports:
-        doubt = f"; {len(report.objections)} objection(s): see `receipts verify`" if report.objections else ""
+        doubt = f"; {many(len(report.objections), 'objection')}: see `receipts verify`" if report.objections else ""
         world.stdout.write(f"{report.run_id}  {words(report)}{doubt}\n")
         if arguments.run is not None:
             for execution, said in sorted(report.receipts.items(), key=_place):

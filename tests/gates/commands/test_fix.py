@@ -64,4 +64,4 @@ def test_a_revision_is_not_written_to(tmp_path: Path) -> None:
 def test_what_needs_a_person_is_counted(tmp_path: Path) -> None:
     repo = governed(tmp_path / "r")
     repo.write("manifests/nightly.yaml", MANIFEST.replace("  command: [report, --day, yesterday]\n", ""))
-    assert "none of the 1 finding can be repaired by rule" in maestro(repo, "fix").err
+    assert "1 finding, and none that is repaired by rule" in maestro(repo, "fix").err

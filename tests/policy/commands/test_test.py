@@ -99,6 +99,20 @@ def test_a_pack_that_nothing_tests_does_not_pass(repository: Path) -> None:
     assert "nothing shows that it is right: it has neither fixtures nor _test.rego" in text
 
 
+def test_a_pack_as_init_wrote_it_is_tested_elsewhere_until_it_is_changed(tmp_path: Path) -> None:
+    from gates.commands.init import shipped_packs
+
+    images = {f"packs/{path}": data.decode() for path, data in shipped_packs().items() if path.startswith("images/")}
+    write(tmp_path, {"maestro.yaml": "apiVersion: maestro-conductor/v1\npacks: [packs/*]\n", **images})
+    code, text = outcome(cwd=tmp_path)
+    assert code == 0
+    assert "mc.images  passed  (packs/images)\n  unchanged since `maestro init` wrote it" in text
+    write(tmp_path, {"packs/images/images.rego": images["packs/images/images.rego"].replace("ghcr.io", "ghcr.com")})
+    code, text = outcome(cwd=tmp_path)
+    assert code == 10
+    assert "→ write a fixture into packs/images/fixtures/" in text
+
+
 def test_a_pack_that_cannot_be_loaded_is_no_answer(repository: Path) -> None:
     write(repository, {"packs/good/good.rego": GOOD.replace("warn", "wran")})
     code, text = outcome(cwd=repository)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -131,3 +132,15 @@ def test_the_commands_of_the_exported_readme_work_without_us(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert "Verified OK" in done.stdout
     assert (folder / "pae").read_bytes().startswith(b"DSSEv1 28 application/vnd.in-toto+json ")
+
+
+def test_an_export_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = some_run(tmp_path)
+
+    def full(*_: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copytree", full)
+    answer = runs.receipts("export", str(tmp_path / "out"))
+    assert (answer.code, (tmp_path / "out").exists()) == (1, False)
+    assert "out: the export could not be written: No space left on device" in answer.err
