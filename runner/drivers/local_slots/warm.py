@@ -191,6 +191,8 @@ class Warm:
                 raise _error(number)
             self._fork_ahead(1)
             self._line(until, lambda: self.pid not in self._alive or _is_gone(self.pid))
+            if not self._ahead and not self._short:
+                raise WorkerLost("it answers nonsense")
 
     def _answer(self, until: float, gone: Callable[[], bool]) -> tuple[str, str]:
         while True:

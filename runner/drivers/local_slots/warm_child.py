@@ -216,7 +216,8 @@ def serve(ask: int, say: int, orders: Sequence[int]) -> None:
             answer(say, f"ahead {error.errno or 0}")
             continue
         if between:
-            os.waitpid(between, 0)
+            if os.waitpid(between, 0)[1]:  # somebody killed it
+                answer(say, "ahead 0")
             continue
         ahead, short = "", 0
         for place in map(int, line.split()):
@@ -226,9 +227,11 @@ def serve(ask: int, say: int, orders: Sequence[int]) -> None:
                 short = error.errno or 0
                 break
             if not pid:
+                os.setsid()
+                for fd in (ask, *orders):
+                    if fd != orders[place]:
+                        os.close(fd)
                 begin(say, order(orders[place]))
-                for fd in (ask, say, *orders):
-                    os.close(fd)
                 return
             ahead += f" {place} {pid}"
         answer(say, f"ahead {short}{ahead}")
@@ -239,10 +242,11 @@ def order(fd: int) -> list[bytes]:
     """Wait until there is something to execute: its mark, log, home, and its own variables."""
     data = b""
     while not data.endswith(b"\0\0"):
-        more = os.read(fd, 65536)
+        more = os.read(fd, 4096)
         if not more:  # the watcher has ended, or has nothing more to do with this
             os._exit(0)
         data += more
+    os.close(fd)
     return data[:-2].split(b"\0")
 
 
@@ -251,7 +255,6 @@ def begin(say: int, told: list[bytes]) -> None:
     mark, log, home, *variables = told
     try:
         resource.setrlimit(resource.RLIMIT_RTTIME, (int(mark), int(mark)))
-        os.setsid()
         os.chdir(home)
         fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         os.dup2(fd, 1)
@@ -261,21 +264,31 @@ def begin(say: int, told: list[bytes]) -> None:
             name, _, value = variable.partition(b"=")
             os.environb[name] = value
         answer(say, f"pid {os.getpid()}")
+        os.close(say)
     except OSError as error:
         answer(say, f"errno {error.errno or 0}")
         os._exit(0)
 
 
-def take_apart(space: dict[str, Any], before: Collection[str]) -> None:
-    """Let go of what the program has made: archives and the like write their ends when they are."""
-    made = [module.__dict__ for name, module in reversed(list(sys.modules.items())) if name not in before]
+def take_apart(space: dict[str, Any], before: Sequence[str]) -> None:
+    """Let go of what the program has made: archives and the like write their ends when they are.
+
+    Args:
+        space: what its ``__main__`` has.
+        before: the names of the modules that were there before the fork, in their order.
+    """
+    made: list[dict[str, Any]] = []
+    # Looking at each name would write to each, and so copy the pages they lie in: a quarter of an execution's faults.
+    if len(sys.modules) != len(before) or next(reversed(sys.modules)) is not before[-1]:
+        known = frozenset(before)
+        made = [module.__dict__ for name, module in reversed(list(sys.modules.items())) if name not in known]
     for names in (space, *made):
         for name in [name for name in names if not name.startswith("__")]:
             names[name] = None
     gc.collect()
 
 
-def leave(code: int, space: dict[str, Any], before: Collection[str]) -> NoReturn:
+def leave(code: int, space: dict[str, Any], before: Sequence[str]) -> NoReturn:
     """End as the interpreter does, without taking apart what was there before the fork, which costs most of the time.
 
     Threads are waited for, exit handlers and finalizers of what was made since run, and what is buffered is written, in
@@ -320,7 +333,7 @@ def main() -> None:
     space.update(names)
     for name in told["each_its_own"]:
         os.environ.pop(name, None)
-    before = frozenset(sys.modules)
+    before = tuple(sys.modules)
     gc.collect()
     gc.freeze()
     answer(told["say"], "ready")

@@ -341,6 +341,19 @@ with open(os.environ['MARKS'] + '/n', 'a') as file:
 time.sleep(float(os.environ['SLEEP']))
 """
 
+KILLED = """\
+import os
+ready = None
+def forking():
+    global ready
+    ready = ready or os.getpid()
+def forked():
+    if (os.getppid() == ready) == {between} and os.getpid() % 2:
+        os.kill(os.getpid(), 9)
+os.register_at_fork(before=forking, after_in_child=forked)
+"""
+"""Every other process that is forked ahead, or that was to fork them."""
+
 
 LIES = {
     "killed after the claim": """\
@@ -475,6 +488,26 @@ class TestKilled:
         assert {ending.last.outcome for ending in endings} == {"succeeded"}
         assert self.marked(programs) == list(range(4))
         assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
+
+    @pytest.mark.parametrize("ahead", ["0 0 1", "0 0", "0 99 1", "0 x y", "0", "", "0 0 " + "9" * 4000])
+    def test_where_nothing_was_forked_ahead_it_is_started_anew(self, programs: Programs, ahead: str) -> None:
+        lie = f"import os\nwrite = os.write\nos.write = lambda fd, data: write(fd, b'ahead {ahead}\\n')\n"
+        programs.write("bad.py", lie.replace("b'ahead", "b'ready\\n' if data[:5] == b'ready' else b'ahead"))
+        programs.write("program.py", "import bad\n" + COUNTED)
+        task = replace(programs.task("-m", "program"), env={**programs.task().env, "SLEEP": "0"})
+        endings = programs.run(task, 4)
+        assert {ending.last.outcome for ending in endings} == {"succeeded"}
+        assert self.marked(programs) == list(range(4))
+        assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
+
+    @pytest.mark.parametrize("between", [False, True])
+    def test_killing_what_was_forked_ahead_loses_nothing(self, programs: Programs, between: bool) -> None:
+        programs.write("bad.py", KILLED.format(between=between))
+        programs.write("program.py", "import bad\n" + COUNTED)
+        task = replace(programs.task("-m", "program"), env={**programs.task().env, "SLEEP": "0.01"})
+        endings = programs.run(task, 24)
+        assert {ending.last.outcome for ending in endings} == {"succeeded"}
+        assert self.marked(programs) == list(range(24))
 
     @pytest.mark.parametrize("lie", LIES)
     def test_where_nobody_knows_whether_it_ran_it_is_unknown(self, programs: Programs, lie: str) -> None:
