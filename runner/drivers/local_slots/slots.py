@@ -303,7 +303,8 @@ class Slots:
             self.horizon = max(self.horizon, min(2 * self.horizon, HORIZON_LIMIT))
         self.horizon_at = now
         ids = [job.execution]
-        ids += [one.execution for one in self.scheduler.upcoming(self.horizon) if one.execution not in self.covered]
+        soon = [*self.scheduler.upcoming(self.horizon), *(one for _, _, one in heapq.nsmallest(HORIZON, self.later))]
+        ids += [one.execution for one in soon if one.execution not in self.covered and one is not job]
         self.journal.add({"kind": "horizon", "ids": ids}, durable=True)
         self.covered.update(ids)
 
