@@ -8,6 +8,11 @@ Interleaved in one run on one machine:
 - *dask*: ``distributed``, a function that does nothing, in two worker processes that are up and have worked before.
 - *ray*: the same with Ray, where ``--ray PYTHON`` names an interpreter that has it (``pip install ray``; it is not
   among our dependencies).
+- *floor*: two bare Python processes that fork a child, which ends at once, and wait for it: a process for each
+  execution costs as much before it does anything. Reported.
+
+Then the same executions one by one, 50 a second, which is what the class is for: from publish to start, with nothing in
+the way. Reported for *python* and each peer, whose clock runs from the planned moment to the function's first line.
 
 Ours are whole dispatches in a process of their own: Python's start, session, claims, 10,000 receipts, the closed
 segment. The peers' clock runs from the first submission to the last result; their start is not counted, they keep no
@@ -32,10 +37,12 @@ from runner.drivers.drill_process import DrillFolder, records
 
 GOAL = 1.0
 WORKERS = 2
+RATE, ARRIVING = 50, 250
+"""Executions a second, and how many, of those that come one by one."""
 
 _COMMON = """
 import json, os, sys, time
-count = int(sys.argv[1])
+count, rate, arriving = map(int, sys.argv[1:])
 def noop(number):
     return time.time()
 def cpu():
@@ -52,7 +59,16 @@ def told(begin, before, started):
     seconds, after = time.time() - begin, cpu()
     waits = sorted(one - begin for one in started)
     at = lambda share: waits[max(0, -(-share * count // 100) - 1)]
-    print(json.dumps({"seconds": seconds, "cpu_seconds": after - before, "p50": at(50), "p95": at(95)}))
+    print(json.dumps({"seconds": seconds, "cpu_seconds": after - before, "p50": at(50), "p95": at(95)}), flush=True)
+def one_by_one(submit, result):
+    begin, asked = time.time() + 0.2, []
+    for number in range(arriving):
+        planned = begin + number / rate
+        time.sleep(max(0.0, planned - time.time()))
+        asked.append((planned, submit(number)))
+    waits = sorted((result(one) - planned) * 1000 for planned, one in asked)
+    at = lambda share: waits[max(0, -(-share * arriving // 100) - 1)]
+    print(json.dumps({"trickle_p50_ms": at(50), "trickle_p95_ms": at(95)}))
 """
 DASK = (
     _COMMON
@@ -63,6 +79,7 @@ if __name__ == "__main__":
         client.gather(client.map(noop, range(200), pure=False))
         before, begin = cpu(), time.time()
         told(begin, before, client.gather(client.map(noop, range(count), pure=False)))
+        one_by_one(lambda number: client.submit(noop, number, pure=False), lambda future: future.result())
 """
 )
 RAY = (
@@ -74,8 +91,19 @@ task = ray.remote(noop)
 ray.get([task.remote(number) for number in range(200)])
 before, begin = cpu(), time.time()
 told(begin, before, ray.get([task.remote(number) for number in range(count)]))
+one_by_one(task.remote, ray.get)
 """
 )
+
+
+FLOOR = """
+import os, sys
+for number in range(int(sys.argv[1])):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
 
 
 def p(share: int, values: list[float]) -> float:
@@ -84,12 +112,32 @@ def p(share: int, values: list[float]) -> float:
 
 def peer(program: Path, python: str, count: int) -> dict[str, float]:
     """One round of a peer, in a process of its own."""
-    done = subprocess.run([python, str(program), str(count)], capture_output=True, text=True, check=False)
+    argv = [python, str(program), str(count), str(RATE), str(ARRIVING)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if not lines:
+    if len(lines) < 2:
         raise SystemExit(f"{program.stem} failed: {done.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(lines[-1])
+    found: dict[str, float] = json.loads(lines[-2]) | json.loads(lines[-1])
     return found
+
+
+def floor(count: int) -> dict[str, float]:
+    """As many bare forks."""
+    before, begin = os.times(), time.time()
+    argv = [sys.executable, "-I", "-S", "-c", FLOOR, str(count // WORKERS)]
+    for process in [subprocess.Popen(argv) for _ in range(WORKERS)]:
+        process.wait()
+    after = os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return {"seconds": time.time() - begin, "cpu_seconds": cpu}
+
+
+def trickle(folder: DrillFolder, command: list[str]) -> dict[str, float]:
+    """Executions that come one by one."""
+    if folder.start(ARRIVING, slots=WORKERS, command=command, class_="warm", rate=RATE).wait():
+        raise SystemExit("a dispatch failed")
+    waits = [(one["started"] - one["published"]) / 1e6 for one in records(folder.run) if one["kind"] == "start"]
+    return {"trickle_p50_ms": p(50, waits), "trickle_p95_ms": p(95, waits)}
 
 
 def ours(folder: DrillFolder, count: int, command: list[str], class_: str) -> dict[str, float]:
@@ -130,10 +178,12 @@ def main() -> None:
         python = [sys.executable, "-I", "-S", str(base / "nothing.py")]
         for round_ in range(arguments.rounds):
             where = base / str(round_)
-            sides.setdefault("python", []).append(ours(DrillFolder(where / "python"), count, python, "warm"))
+            at_once = ours(DrillFolder(where / "python"), count, python, "warm")
+            sides.setdefault("python", []).append(at_once | trickle(DrillFolder(where / "trickle"), python))
             sides.setdefault("command", []).append(ours(DrillFolder(where / "command"), count, ["true"], "warm"))
             sides.setdefault("anew", []).append(ours(DrillFolder(where / "anew"), count // 10, python, "batch"))
             sides.setdefault("dask", []).append(peer(base / "peer_dask.py", sys.executable, count))
+            sides.setdefault("floor", []).append(floor(count))
             if arguments.ray:
                 sides.setdefault("ray", []).append(peer(base / "peer_ray.py", arguments.ray, count))
     median = {

@@ -303,7 +303,8 @@ class Slots:
             self.horizon = max(self.horizon, min(2 * self.horizon, HORIZON_LIMIT))
         self.horizon_at = now
         ids = [job.execution]
-        ids += [one.execution for one in self.scheduler.upcoming(self.horizon) if one.execution not in self.covered]
+        soon = [*self.scheduler.upcoming(self.horizon), *(one for _, _, one in heapq.nsmallest(HORIZON, self.later))]
+        ids += [one.execution for one in soon if one.execution not in self.covered and one is not job]
         self.journal.add({"kind": "horizon", "ids": ids}, durable=True)
         self.covered.update(ids)
 
@@ -318,14 +319,16 @@ class Slots:
                 tasks[id(job.task)] = job.task
                 count[id(job.task)] = count.get(id(job.task), 0) + 1
         often = sorted((each for each in count if count[each] >= self.work["warm_from"]), key=lambda each: -count[each])
-        starting = [(each, found) for each in often[:WARM_MOST] if (found := self._kept_ready(tasks[each])) is not None]
+        ready = [(each, self._kept_ready(tasks[each], count[each])) for each in often[:WARM_MOST]]
         until = time.monotonic() + WARM_SECONDS
-        for each, warm in starting:
+        for each, warm in ready:
+            if warm is None:
+                continue
             refused = warm.ready(until, self._told_to_stop)
             if refused is None:
                 self.warm[each] = warm
             else:
-                self._let_cool(warm)
+                warm.end()
             if not self._stopping():
                 self.journal.add({"kind": "warm", "task": tasks[each]["subject"], "refused": refused})
 
@@ -333,7 +336,7 @@ class Slots:
         self._sleep(0.0)
         return self._stopping()
 
-    def _kept_ready(self, task: dict[str, Any]) -> Warm | None:
+    def _kept_ready(self, task: dict[str, Any], executions: int) -> Warm | None:
         """A process that gets a task's program ready; None where it is no Python program, or cannot be started."""
         try:
             scratch = self.scratches.take()
@@ -346,26 +349,16 @@ class Slots:
         if command is None:
             self.scratches.give_back(scratch)
             return None
-        self._mark("warm", 0)
+        mark = self._mark("warm", 0)
         try:
-            warm = Warm(command, environ, defaulted=DEFAULTED)
+            return Warm(command, environ, executions=executions, mark=mark, alive=self.warm_pids, defaulted=DEFAULTED)
         except (OSError, ValueError):  # it will be told of each execution
             self.scratches.give_back(scratch)
             return None
-        self.warm_pids.add(warm.pid)
-        return warm
-
-    def _let_cool(self, warm: Warm) -> None:
-        """Have nothing more to do with a process that was kept ready; it is reaped as everything that ends."""
-        warm.close()
-        if warm.pid in self.warm_pids:
-            signal_quietly(os.kill, warm.pid, signal.SIGKILL)
 
     def _lost(self, job: Job) -> None:
         """What was to start a job did not say whether it has: end it, and whatever of the job there is."""
-        warm = self.warm.pop(id(job.task))
-        self._let_cool(warm)
-        self.warm_pids.discard(warm.pid)
+        self.warm.pop(id(job.task)).end()
         until = time.monotonic() + SWEEP_SECONDS
         while strangers := [child for child in self._strangers() if mark_of(child) not in self.by_mark]:
             if time.monotonic() > until:
@@ -558,7 +551,10 @@ class Slots:
 
     def _strangers(self) -> list[int]:
         """Children that this process has not started itself."""
-        return [child for child in living_children() if child not in self.by_pid and child not in self.warm_pids]
+        children = living_children()
+        for warm in self.warm.values():
+            warm.hear()
+        return [child for child in children if child not in self.by_pid and child not in self.warm_pids]
 
     def _reap(self) -> None:
         """Take in what has ended; write down the end of what has nothing left running."""

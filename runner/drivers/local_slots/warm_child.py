@@ -34,7 +34,7 @@ else:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from types import CodeType
     from typing import Any, NoReturn
 
@@ -145,7 +145,7 @@ def state() -> dict[str, object]:
 def prepare(told: dict[str, Any]) -> Program | str:
     """Import. The program, or why it is of no use to keep it."""
     before = state()
-    own = {"0", "1", "2", str(told["ask"]), str(told["say"])}
+    own = {"0", "1", "2", str(told["ask"]), str(told["say"]), *map(str, told["orders"])}
     opened = [fd for fd in os.listdir("/proc/self/fd") if fd not in own]  # with the one that lists them
     if before["starts threads"] != 1 or before["starts processes"] or len(opened) > 1:
         return "what the interpreter runs first (sitecustomize, a .pth file) starts threads or opens files"
@@ -203,54 +203,92 @@ def answer(fd: int, text: str) -> None:
     os.write(fd, text.encode() + b"\n")
 
 
-def serve(ask: int, say: int, each_its_own: Collection[str]) -> None:
-    """Fork for each line; returns in the execution's own process.
+def serve(ask: int, say: int, orders: Sequence[int]) -> None:
+    """Fork ahead for the places that each line asks for; returns in an execution's own process, when it has its order.
 
-    Twice, so that the process in between ends and the watcher, a subreaper, becomes the parent. The one in between
-    takes the mark already, so nothing lives without one. Creating the log is the claim, as for every command.
+    Twice, so that the process in between ends and the watcher, a subreaper, becomes the parent; once in between for all
+    the places of a line, so that each execution costs little more than one fork.
     """
     for line in lines(ask):
         try:
             between = os.fork()
         except OSError as error:
-            answer(say, f"errno {error.errno or 0}")
+            answer(say, f"ahead {error.errno or 0}")
             continue
         if between:
-            os.waitpid(between, 0)
+            if os.waitpid(between, 0)[1]:  # somebody killed it
+                answer(say, "ahead 0")
             continue
-        try:
-            own = json.loads(line)
-            resource.setrlimit(resource.RLIMIT_RTTIME, (own["mark"], own["mark"]))
-            if os.fork():
-                os._exit(0)
-            os.setsid()
-            os.chdir(own["home"])
-            log = os.open(own["log"], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            os.close(log)
-            for name in each_its_own:
-                os.environ.pop(name, None)
-            os.environ.update(own["environ"])
-            answer(say, f"pid {os.getpid()}")
-        except OSError as error:
-            answer(say, f"errno {error.errno or 0}")
+        ahead, short = "", 0
+        for place in map(int, line.split()):
+            try:
+                pid = os.fork()
+            except OSError as error:
+                short = error.errno or 0
+                break
+            if not pid:
+                os.setsid()
+                for fd in (ask, *orders):
+                    if fd != orders[place]:
+                        os.close(fd)
+                begin(say, order(orders[place]))
+                return
+            ahead += f" {place} {pid}"
+        answer(say, f"ahead {short}{ahead}")
+        os._exit(0)
+
+
+def order(fd: int) -> list[bytes]:
+    """Wait until there is something to execute: its mark, log, home, and its own variables."""
+    data = b""
+    while not data.endswith(b"\0\0"):
+        more = os.read(fd, 4096)
+        if not more:  # the watcher has ended, or has nothing more to do with this
             os._exit(0)
-        os.close(ask)
+        data += more
+    os.close(fd)
+    return data[:-2].split(b"\0")
+
+
+def begin(say: int, told: list[bytes]) -> None:
+    """Become the execution. Nothing is claimed without a mark; creating the log is the claim, as for every command."""
+    mark, log, home, *variables = told
+    try:
+        resource.setrlimit(resource.RLIMIT_RTTIME, (int(mark), int(mark)))
+        os.chdir(home)
+        fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        os.dup2(fd, 1)
+        os.dup2(fd, 2)
+        os.close(fd)
+        for variable in variables:
+            name, _, value = variable.partition(b"=")
+            os.environb[name] = value
+        answer(say, f"pid {os.getpid()}")
         os.close(say)
-        return
+    except OSError as error:
+        answer(say, f"errno {error.errno or 0}")
+        os._exit(0)
 
 
-def take_apart(space: dict[str, Any], before: Collection[str]) -> None:
-    """Let go of what the program has made: archives and the like write their ends when they are."""
-    made = [module.__dict__ for name, module in reversed(list(sys.modules.items())) if name not in before]
+def take_apart(space: dict[str, Any], before: Sequence[str]) -> None:
+    """Let go of what the program has made: archives and the like write their ends when they are.
+
+    Args:
+        space: what its ``__main__`` has.
+        before: the names of the modules that were there before the fork, in their order.
+    """
+    made: list[dict[str, Any]] = []
+    # Looking at each name would write to each, and so copy the pages they lie in: a quarter of an execution's faults.
+    if len(sys.modules) != len(before) or next(reversed(sys.modules)) is not before[-1]:
+        known = frozenset(before)
+        made = [module.__dict__ for name, module in reversed(list(sys.modules.items())) if name not in known]
     for names in (space, *made):
         for name in [name for name in names if not name.startswith("__")]:
             names[name] = None
     gc.collect()
 
 
-def leave(code: int, space: dict[str, Any], before: Collection[str]) -> NoReturn:
+def leave(code: int, space: dict[str, Any], before: Sequence[str]) -> NoReturn:
     """End as the interpreter does, without taking apart what was there before the fork, which costs most of the time.
 
     Threads are waited for, exit handlers and finalizers of what was made since run, and what is buffered is written, in
@@ -291,15 +329,17 @@ def main() -> None:
     sys.argv[0] = names["__file__"]
     names = {**names, "__builtins__": builtins, "__name__": "__main__", "__doc__": None}
     space = sys.modules["__main__"].__dict__
+    space.clear()
+    space.update(names)
+    for name in told["each_its_own"]:
+        os.environ.pop(name, None)
+    before = tuple(sys.modules)
     gc.collect()
     gc.freeze()
     answer(told["say"], "ready")
-    serve(told["ask"], told["say"], told["each_its_own"])
+    serve(told["ask"], told["say"], told["orders"])
     if has_place and told["is_module"]:
         sys.path[0] = os.getcwd()
-    before = frozenset(sys.modules)
-    space.clear()
-    space.update(names)
     try:
         exec(code, space)  # noqa: S102 - this is the program
     except SystemExit as error:

@@ -19,6 +19,7 @@ import pytest
 
 from maestro.errors import ToolFailure, UsageError
 from runner.clock import anchor
+from runner.drivers.drill_process import DrillFolder, records
 from runner.drivers.local import LocalDriver
 from runner.drivers.local_slots.marks import mark_of
 from runner.drivers.local_slots.proc import birth_of, kill_that, parent_of
@@ -474,3 +475,12 @@ class TestLocalDriver(DriverContract):
 
 def _is_supervisor(pid: int) -> bool:
     return b"local_slots.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_what_comes_one_by_one_waits_for_the_disk_once(tmp_path: Path) -> None:
+    drill = DrillFolder(tmp_path)
+    assert drill.start(30, slots=2, command=["true"], rate=100).wait() == 0
+    covers = [one["ids"] for one in records(drill.run) if one["kind"] == "horizon"]
+    assert len(covers) <= 4  # of two watchers, each of which may take over what the other has left
+    assert {one for ids in covers for one in ids} == {one["id"] for one in records(drill.run) if one["kind"] == "start"}
+    assert all(len(ids) == len(set(ids)) for ids in covers)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -149,6 +149,24 @@ def test_unlimited_is_no_mark() -> None:
     assert not is_mark(str(TURN))
     assert not is_mark(True)
     assert mark_of(os.getpid()) is None
+
+
+def test_a_mark_is_read_from_proc_where_the_system_does_not_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise PermissionError
+
+    def read() -> bool:
+        mark = Marks(identity(str(tmp_path))).take("a", 1)
+        told = mark_of(os.getpid())
+        monkeypatch.setattr(resource, "prlimit", refuse)
+        return told == mark_of(os.getpid()) == mark and mark_of(os.getppid()) is None
+
+    assert in_a_child(read)
+    assert mark_of(0) is None
+    assert mark_of(-1) is None
+    assert mark_of(1 << 80) is None
 
 
 def in_a_child(work: Callable[[], bool]) -> bool:

@@ -341,6 +341,19 @@ with open(os.environ['MARKS'] + '/n', 'a') as file:
 time.sleep(float(os.environ['SLEEP']))
 """
 
+KILLED = """\
+import os
+ready = None
+def forking():
+    global ready
+    ready = ready or os.getpid()
+def forked():
+    if (os.getppid() == ready) == {between} and os.getpid() % 2:
+        os.kill(os.getpid(), 9)
+os.register_at_fork(before=forking, after_in_child=forked)
+"""
+"""Every other process that is forked ahead, or that was to fork them."""
+
 
 LIES = {
     "killed after the claim": """\
@@ -397,7 +410,7 @@ class TestKilled:
             time.sleep(0.005)
 
     def kept_ready(self, programs: Programs) -> list[int]:
-        """The living processes that are kept ready."""
+        """The living processes that are kept ready, with those forked ahead."""
         name = name_of(identity(str(programs.folder / "logs")), "warm", 0)
         pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
         return [pid for pid in pids if birth_of(pid) and (mark := mark_of(pid)) and name_in(mark) == name]
@@ -439,7 +452,7 @@ class TestKilled:
         ready = self.kept_ready(programs)
         supervisor = parent_of(watchers[0])
         assert supervisor is not None
-        assert len(ready) == len(watchers) == 2
+        assert (len(watchers), len(ready)) == (2, 2 * (1 + 2))  # each with those ahead for the other two of its three
         for pid in (process.pid, supervisor, *watchers):
             os.kill(pid, signal.SIGKILL)
         process.wait()
@@ -463,7 +476,7 @@ class TestKilled:
         thread.start()
         endings = programs.run(task, 8)
         thread.join()
-        assert len(killed) == 2
+        assert len(killed) == 2 * (1 + 3)
         assert {ending.last.outcome for ending in endings} == {"succeeded"}
         assert self.marked(programs) == list(range(8))
 
@@ -475,6 +488,26 @@ class TestKilled:
         assert {ending.last.outcome for ending in endings} == {"succeeded"}
         assert self.marked(programs) == list(range(4))
         assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
+
+    @pytest.mark.parametrize("ahead", ["0 0 1", "0 0", "0 99 1", "0 x y", "0", "", "0 0 " + "9" * 4000])
+    def test_where_nothing_was_forked_ahead_it_is_started_anew(self, programs: Programs, ahead: str) -> None:
+        lie = f"import os\nwrite = os.write\nos.write = lambda fd, data: write(fd, b'ahead {ahead}\\n')\n"
+        programs.write("bad.py", lie.replace("b'ahead", "b'ready\\n' if data[:5] == b'ready' else b'ahead"))
+        programs.write("program.py", "import bad\n" + COUNTED)
+        task = replace(programs.task("-m", "program"), env={**programs.task().env, "SLEEP": "0"})
+        endings = programs.run(task, 4)
+        assert {ending.last.outcome for ending in endings} == {"succeeded"}
+        assert self.marked(programs) == list(range(4))
+        assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
+
+    @pytest.mark.parametrize("between", [False, True])
+    def test_killing_what_was_forked_ahead_loses_nothing(self, programs: Programs, between: bool) -> None:
+        programs.write("bad.py", KILLED.format(between=between))
+        programs.write("program.py", "import bad\n" + COUNTED)
+        task = replace(programs.task("-m", "program"), env={**programs.task().env, "SLEEP": "0.01"})
+        endings = programs.run(task, 24)
+        assert {ending.last.outcome for ending in endings} == {"succeeded"}
+        assert self.marked(programs) == list(range(24))
 
     @pytest.mark.parametrize("lie", LIES)
     def test_where_nobody_knows_whether_it_ran_it_is_unknown(self, programs: Programs, lie: str) -> None:
