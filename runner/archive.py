@@ -26,7 +26,7 @@ KINDS = ("sessions", "receipts", "segments", "logs")
 CARRIED = 32 << 20
 """Bytes of files after which an archive or a step carries no more, and another one follows."""
 SPARE = 256 << 20
-"""Bytes of a disk that what is unpacked leaves free, however much it is."""
+"""Bytes of a disk that what is unpacked leaves free, however much it is; of a small disk a tenth."""
 _LISTED = "parts"
 _IN_PARTS = ("receipts", "logs")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -104,15 +104,15 @@ Files = Iterator[tuple[str, Content]]
 
 
 def objects_of(store: Reader, name: str) -> Iterator[tuple[str, Files]]:
-    """The archive of that name and its parts, each with its files, to be read to the end; none where it is gone by now.
+    """The archive of that name and its parts, each with its files, to be read to the end.
 
     Raises:
-        BadEvidence: a part is missing, or another one; reading the files, as ``plain_tar.contents``.
+        BadEvidence: it or a part is missing, or a part is another one; reading the files, as ``plain_tar.contents``.
         ToolFailure: the store cannot be read.
     """
     found = store.read(name)
     if found is None:
-        return
+        raise BadEvidence("the archive was listed, and is gone", where=f"{store.address}: {name}")
     run_id = name.split("/")[1]
     parts: list[str] = []
     yield name, _noting(parts, contents(found.data, (*KINDS, _LISTED)))
@@ -169,7 +169,8 @@ def require_room(folder: Path) -> None:
     Raises:
         ToolFailure: there is none.
     """
-    if shutil.disk_usage(folder).free < SPARE:
+    usage = shutil.disk_usage(folder)
+    if usage.free < min(SPARE, usage.total // 10):
         raise ToolFailure(
             "unpacked it is more than the disk has room for",
             where=str(folder),

@@ -340,10 +340,13 @@ class _Check:
         there = {name: path for name, path in self._carried() if self.only is None}
         for name, path in there.items():
             wanted = taken.files.get(name)
-            if wanted is None:
-                self._object("extra", name, "no step that is believed carries it")
-            elif wanted != _digest_of_file(str(path)):
-                self._object("changed", name, "it is not the file that the step lists")
+            try:
+                if wanted is None:
+                    self._object("extra", name, "no step that is believed carries it")
+                elif wanted != _digest_of_file(str(path)):
+                    self._object("changed", name, "it is not the file that the step lists")
+            except OSError as error:
+                self._object("unreadable", name, f"it cannot be read: {error.strerror}")
         for name in taken.files.keys() - there.keys() if self.only is None else ():
             self._object("missing", name, "a step lists it, and it is not there")
         receipts = set(self.folder.receipts())
@@ -353,8 +356,9 @@ class _Check:
 
     def _carried(self) -> Iterator[tuple[str, Path]]:
         for kind in ("sessions", "receipts", "segments", "logs"):
-            for path in sorted((self.folder.path / kind).iterdir()):
-                yield f"{kind}/{path.name}", path
+            for path in sorted((self.folder.path / kind).glob("*")):
+                if path.is_file():
+                    yield f"{kind}/{path.name}", path
 
     def _receipts(self, executions: Sequence[str]) -> None:
         for execution, (said, objections) in zip(executions, shared(self._judged, executions), strict=True):

@@ -56,10 +56,16 @@ class RunFolder:
     @property
     def unreadable(self) -> str | None:
         """Why a copy has nothing of the run; None where it has."""
-        try:
-            return (self.path / _UNREADABLE).read_text(errors="replace")
-        except OSError:
+        try:  # in a folder that others have written it may be a link to a secret, or a pipe
+            fd = os.open(self.path / _UNREADABLE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                return os.read(fd, _CHUNK).decode("utf-8", "replace") or "nobody says why"
+            finally:
+                os.close(fd)
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            return f"why it cannot be read cannot be read either: {error.strerror}"
 
     def set_unreadable(self, why: str) -> None:
         """Have the copy say that the run could not be read.

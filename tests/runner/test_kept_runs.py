@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -198,13 +200,38 @@ def test_something_else_in_a_parts_place_is_told_by_the_writer(small: None, tmp_
 
 def test_a_bomb_leaves_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, free = MemoryStore(), [archive.SPARE]
-    monkeypatch.setattr(
-        "runner.archive.shutil.disk_usage", lambda _path: type("Usage", (), {"free": free.pop() if free else 0})
-    )
+    usage = lambda _path: SimpleNamespace(total=100 * archive.SPARE, free=free.pop() if free else archive.SPARE - 1)  # noqa: E731
+    monkeypatch.setattr("runner.archive.shutil.disk_usage", usage)
     store.create(archive.name_of(RUN, 1), packed([("logs/a", bytes(archive.SPARE // 8))]))
     folder = fetch(store, kept_runs(store)[RUN], tmp_path)
     assert folder.unreadable is not None
     assert "more than the disk has room for" in folder.unreadable
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "empty"])
+def test_a_mark_that_somebody_planted_tells_no_secret(kind: str, tmp_path: Path) -> None:
+    store = MemoryStore()
+    folder = kept(tmp_path, store, size=1)
+    mark, secret = folder.path / "unreadable", tmp_path / "secret"
+    secret.write_text("do not tell")
+    plant: dict[str, Callable[[], None]] = {
+        "link": lambda: mark.symlink_to(secret),
+        "pipe": lambda: os.mkfifo(mark),
+        "folder": mark.mkdir,
+        "empty": mark.touch,
+    }
+    plant[kind]()
+    (objection,) = check_run(folder, TRUST, lambda _run: False).objections
+    assert objection.kind == "unreadable"
+    assert "do not tell" not in objection.message
+
+
+def test_an_archive_that_is_listed_and_gone_is_told(tmp_path: Path) -> None:
+    store = MemoryStore()
+    kept(tmp_path, store, size=1)
+    listed = kept_runs(store)[RUN]
+    store.erase(archive.name_of(RUN, 1))
+    assert "is gone" in str(fetch(store, listed, tmp_path / "looked").unreadable)
 
 
 class Broken(MemoryStore):
