@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProxyError
 
 from maestro.errors import ToolFailure
 from maestro.oci.deadline import pools_until
@@ -161,7 +161,7 @@ class Transport:
     ) -> Answer:
         proxy = self._proxy(url)
         way = f"{_host(url)} cannot be asked" + (f" through the proxy {proxy.address}" if proxy is not None else "")
-        said = ""
+        said, remedy = "", "try again later"
         for attempt in range(self._patience.attempts):
             pause = 2.0**attempt
             try:
@@ -170,8 +170,9 @@ class Transport:
                 self._require_time(url)
                 refused = _REFUSED.search(str(error)) if proxy is not None else None
                 if refused is not None:
-                    raise ToolFailure(f"the registry {way}: it answers {refused[1]}", remedy=_PROXY) from error
+                    raise ToolFailure(f"the registry {way}: the proxy answers {refused[1]}", remedy=_PROXY) from error
                 said = _words(error)
+                remedy = _PROXY if isinstance(error, ProxyError) else "try again later"
             else:
                 if answer.status != 429 and answer.status < 500:
                     return answer
@@ -184,7 +185,7 @@ class Transport:
                 said += f", and to wait for {pause:.0f} s"
                 break
             self._sleep(pause)
-        raise ToolFailure(f"the registry {way}: {said}", remedy="try again later" if proxy is None else _PROXY)
+        raise ToolFailure(f"the registry {way}: {said}", remedy=remedy)
 
     def _once(
         self,
@@ -262,7 +263,7 @@ def _words(error: HTTPError) -> str:
         "NameResolutionError": "there is no such host",
         "SSLError": "its certificate or TLS is not accepted",
         "ProtocolError": "the connection broke off",
-        "ProxyError": "it is not there",
+        "ProxyError": "the proxy is not there",
         "IncompleteRead": "the connection broke off",
     }
     return kinds.get(type(error).__name__, f"{type(error).__name__}")

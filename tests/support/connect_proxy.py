@@ -21,9 +21,13 @@ class ConnectProxy:
         self._refusal = refusal
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._serving = threading.Thread(target=self._serve, daemon=True)
+        self._serving.start()
 
     def stop(self) -> None:
+        # No descriptor is closed while a thread may still use its number: it could be somebody else's by then.
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._serving.join()
         self._listening.close()
 
     def _serve(self) -> None:
@@ -43,8 +47,10 @@ class ConnectProxy:
             host, _, port = self._target.rpartition(":")
             with socket.create_connection((host, int(port))) as server:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
+                back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
+                back.start()
                 self._pump(client, server, keep=True)
+                back.join()
 
     def _pump(self, source: socket.socket, sink: socket.socket, *, keep: bool = False) -> None:
         with suppress(OSError):

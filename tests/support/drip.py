@@ -45,11 +45,15 @@ def dripping(beginning: bytes, drop: bytes, tls: ssl.SSLContext | None = None) -
                 while True:
                     threading.Thread(target=drip, args=(server.accept()[0],), daemon=True).start()
 
-        threading.Thread(target=serve, daemon=True).start()
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
         try:
             yield f"127.0.0.1:{server.getsockname()[1]}"
         finally:
             ended.set()
+            # Closed while it is waited on, its number could be the next server's, which this thread then answered for.
+            server.shutdown(socket.SHUT_RDWR)
+            serving.join()
 
 
 def certificate(folder: Path, name: str) -> ssl.SSLContext:

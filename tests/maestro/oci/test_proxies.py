@@ -92,17 +92,27 @@ def test_the_registry_s_certificate_counts_behind_a_proxy_too(
 def test_a_proxy_that_refuses(registry: LyingRegistry, status: str) -> None:
     with connect_proxy(registry.address, refusal=f"HTTP/1.1 {status}".encode()) as proxy:
         found = verify(f"http://user:proxy-word@{proxy.address}")
-        words = f"the registry registry.test cannot be asked through the proxy {proxy.address}: it answers {status[:3]}"
+        answer = f"the proxy answers {status[:3]}"
+        words = f"the registry registry.test cannot be asked through the proxy {proxy.address}: {answer}"
         assert (found.exit_code, problem(found)) == (1, words)
         assert len(proxy.heads) == 1
     assert "NO_PROXY" in str(found.verifications[0].problem and found.verifications[0].problem.remedy)
+
+
+def test_an_outage_behind_a_proxy_is_the_registry_s(registry: LyingRegistry) -> None:
+    registry.lie = lambda asked: Reply(503)
+    with connect_proxy(registry.address) as proxy:
+        found = verify(proxy.address)
+    assert "it answers 503" in problem(found)
+    assert found.verifications[0].problem is not None
+    assert found.verifications[0].problem.remedy == "try again later"
 
 
 def test_a_proxy_that_is_not_there() -> None:
     with connect_proxy("127.0.0.1:1") as proxy:
         pass
     found = verify(f"http://user:proxy-word@{proxy.address}")
-    words = f"the registry registry.test cannot be asked through the proxy {proxy.address}: it is not there"
+    words = f"the registry registry.test cannot be asked through the proxy {proxy.address}: the proxy is not there"
     assert (found.exit_code, problem(found)) == (1, words)
 
 
