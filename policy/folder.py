@@ -79,7 +79,8 @@ def read_regular(path: Path, *, follow: bool = True) -> bytes:
         finally:
             os.close(handle)
     except OSError as error:
-        raise UsageError(f"cannot read: {error.strerror}", where=str(path)) from None
+        remedy = "check the path, and that it may be read"
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(path), remedy=remedy) from None
 
 
 def folder_around(start: Path) -> Folder:

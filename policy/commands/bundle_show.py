@@ -27,11 +27,16 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     from policy.bundle import manifest
     from policy.bundle.archive_reading import read
     from policy.bundle.files import read_bundle
+    from policy.bundle.reasons import Refused
     from policy.bundle.signatures import SIGNATURES
     from policy.bundle.words import as_json, as_lines, listed
 
-    files = read(read_bundle(world.cwd / arguments.file))
-    said = manifest.parse(files.get(manifest.MANIFEST))
+    try:
+        files = read(read_bundle(world.cwd / arguments.file))
+        said = manifest.parse(files.get(manifest.MANIFEST))
+    except Refused as error:
+        error.where = error.where or str(arguments.file)
+        raise
     rows = listed(files)
     if arguments.format == "json":
         value = {**as_json(said), "signed": SIGNATURES in files, "files": rows}

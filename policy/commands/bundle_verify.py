@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``policy bundle verify``."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the signed bundle; FILE.sigstore.json is read with it")
-    parser.add_argument("--repo", type=Path, metavar="DIR", default=Path(), help="the repository that would load it")
+    parser.add_argument(
+        "--repo", type=Path, metavar="DIR", default=Path(), help="the repository that would load it (default: here)"
+    )
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
 
 

@@ -75,6 +75,7 @@ class _Page:
             yield f"unchanged, so not asked: {visible(', '.join(diff.unchanged))}"
         old = diff.policy_revision[:12] if diff.policy_revision else "nothing"
         engine = f", engine {visible(diff.engine)}" if diff.engine else ""
-        yield f"packs of {old} against {visible(diff.head[:12])}{engine}"
+        head = "the working tree" if diff.head == "worktree" else visible(diff.head[:12])
+        yield f"packs of {old} against {head}{engine}"
         if diff.packs:
             yield f"decision diff {diff.digest}"

@@ -20,8 +20,10 @@ MOST = 100_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--executions", type=int, default=1000, help="how many, all at once (default 1000)")
-    parser.add_argument("--seconds", type=int, default=5, help="how long each lives (default 5)")
+    parser.add_argument(
+        "--executions", type=int, metavar="N", default=1000, help="how many, all at once (default 1000)"
+    )
+    parser.add_argument("--seconds", type=int, metavar="N", default=5, help="how long each lives (default 5)")
 
 
 def run(arguments: argparse.Namespace, world: World) -> int:

@@ -28,10 +28,10 @@ MOST = 100_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--kills", type=int, default=20, help="how many in all (default 20)")
-    parser.add_argument("--executions", type=int, default=100, help="of each run (default 100)")
-    parser.add_argument("--slots", type=int, default=8, help="how many at once (default 8)")
-    parser.add_argument("--seed", type=int, help="of the random moments; a new one unless given")
+    parser.add_argument("--kills", type=int, metavar="N", default=20, help="how many kills in all (default 20)")
+    parser.add_argument("--executions", type=int, metavar="N", default=100, help="in each run (default 100)")
+    parser.add_argument("--slots", type=int, metavar="N", default=8, help="how many executions at once (default 8)")
+    parser.add_argument("--seed", type=int, metavar="N", help="repeats the random moments of a drill that printed it")
 
 
 @dataclass

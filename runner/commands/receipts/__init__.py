@@ -21,7 +21,14 @@ from runner.commands.receipts.verify import verify
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("action", choices=("list", "show", "verify", "export", "archive", "checkpoint", "prove"))
+    parser.add_argument(
+        "action",
+        metavar="ACTION",
+        choices=("list", "show", "verify", "export", "archive", "checkpoint", "prove"),
+        help="list: runs, or receipts by a filter; show: one as JSON; verify: whether all hold; export: a folder that "
+        "others can check; archive: older ones as Parquet; checkpoint: the log's size and root, signed; prove: that "
+        "the log holds a run",
+    )
     parser.add_argument(
         "what",
         nargs="?",

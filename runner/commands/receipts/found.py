@@ -108,8 +108,10 @@ def _tell(
             world, {"receipts": told, "unread": dict(unread), "unreadable_runs": dict(unreadable), "next": after}
         )
         return
+    known = [one for one in page if one.row is not None and one.said is not None]
+    widths = tuple(max((len(visible(word(one))) for one in known), default=0) for word in (_tenant, _workflow))
     for one in page:
-        world.stdout.write(_line(one))
+        world.stdout.write(_line(one, widths))
         for objection in one.objections:
             world.stdout.write(f"    {visible(objection)}\n")
     if not page:
@@ -123,19 +125,29 @@ def _tell(
         world.stderr.write(f"note: {many(count, 'file')} among the receipts is none: see `maestro receipts verify`\n")
 
 
-def _line(one: Found) -> str:
+def _tenant(one: Found) -> str:
+    return (one.row.tenant if one.row is not None else "") or "-"
+
+
+def _workflow(one: Found) -> str:
+    index = one.said["execution"].get("index") if one.said is not None else None
+    return (one.row.workflow if one.row is not None else "") + ("" if index is None else f"[{index}]")
+
+
+def _line(one: Found, widths: tuple[int, ...]) -> str:
     if one.row is None or one.said is None:
         return f"NOT BELIEVED  {visible(one.key[3])}  run {visible(one.run)}\n"
     row, said = one.row, one.said
-    index = said["execution"].get("index")
-    workflow = row.workflow + ("" if index is None else f"[{index}]")
     marks = ["FAILS"] if one.objections else []
     marks += ["REHEARSED"] if said["rehearsal"] else []
     marks += ["BREAK-GLASS"] if said.get("break_glass") is not None else []
     marks += ["ARCHIVED"] if one.where != "ledger" else []
     tail = "".join(f"  {mark}" for mark in marks)
-    words = (row.day, row.tenant or "-", workflow, f"{row.outcome:<11}", row.id)
-    return "  ".join(visible(word) for word in words) + f"  run {visible(row.run)}{tail}\n"
+    tenant, workflow = (
+        visible(word(one)).ljust(width) for word, width in zip((_tenant, _workflow), widths, strict=True)
+    )
+    words = (row.day, tenant, workflow, f"{visible(row.outcome):<11}", row.id)
+    return "  ".join(words) + f"  run {visible(row.run)}{tail}\n"
 
 
 def _json(one: Found) -> dict[str, Any]:
