@@ -34,7 +34,7 @@ class Scratches:
         self._free: list[Scratch] = []
 
     def take(self) -> Scratch:
-        """Empty folders; the working folder of this process is the first of them afterwards.
+        """Empty folders.
 
         Raises:
             OSError: they cannot be made.
@@ -42,13 +42,11 @@ class Scratches:
         while self._free:
             one = self._free.pop()
             if one.is_clean():
-                os.chdir(one.home)
                 return one
         one = Scratch(os.path.join(self._folder, f"{self._number}-{self._made}"))
         self._made += 1
         for path in (one.home, one.tmp):
             os.mkdir(path, 0o700)
-        os.chdir(one.home)
         return one
 
     def give_back(self, one: Scratch) -> None:
