@@ -578,7 +578,8 @@ class LocalDriver:
         )
 
     def _log(self, execution_id: str, number: int, dropped: int) -> Log:
-        path = self._log_path(execution_id, number)
+        name = f"logs/{_log_name(execution_id, number)}"
+        path = f"{self._folder}/{name}"
         try:
             with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a thousand times a run
                 hasher, size = hashlib.sha256(), 0
@@ -586,10 +587,8 @@ class LocalDriver:
                     hasher.update(more)
                     size += len(more)
         except OSError as error:
-            raise ToolFailure(
-                f"the log of an ended execution cannot be read: {error.strerror}", where=str(path)
-            ) from error
-        return Log(f"logs/{path.name}", hasher.hexdigest(), size, dropped)
+            raise ToolFailure(f"the log of an ended execution cannot be read: {error.strerror}", where=path) from error
+        return Log(name, hasher.hexdigest(), size, dropped)
 
 
 def _log_name(execution_id: str, attempt: int) -> str:

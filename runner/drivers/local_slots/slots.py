@@ -48,6 +48,8 @@ SHORT_OF = (errno.EAGAIN, errno.ENOMEM)
 PAUSE = 1.0
 """Seconds until that is tried again, while others run that will make room."""
 SWEEP_SECONDS = 10.0
+SWEEP_PAUSE = 10_000
+"""Nanoseconds for each command that runs, until children are looked at again: a look costs a tenth of that for each."""
 WARM_MOST = 8
 """Programs that one process keeps ready, those with the most executions first."""
 WARM_SECONDS = 30.0
@@ -153,6 +155,8 @@ class Slots:
         self.by_pid: dict[int, Running] = {}
         self.by_mark: dict[int, Running] = {}
         self.sweeping: list[Running] = []
+        self.sweep_at = 0
+        self.untold = False
         self.deadlines: list[tuple[int, int]] = []
         self.hot: set[int] = set()
         self.look_at: list[int] = []
@@ -213,6 +217,8 @@ class Slots:
             self.broken = str(error)
         except OSError as error:
             self.broken = f"{error.strerror or error} {error.filename or ''}".strip()
+        finally:
+            self._write_down()
         self.letting_go = True
         return False
 
@@ -236,7 +242,7 @@ class Slots:
     def _sleep(self, seconds: float) -> None:
         """Until a signal, the dispatcher's end, or so long."""
         if seconds and self.sweeping:
-            seconds = 0.001
+            seconds = max(0.001, (self.sweep_at - time.monotonic_ns()) / 1e9)
         elif seconds and self.later:
             seconds = min(seconds, max(0.0, (self.later[0][0] - time.monotonic_ns()) / 1e9))
         if self.unleased:
@@ -300,13 +306,10 @@ class Slots:
                 self.scheduler.ended(**taken.place)
             else:
                 ready.append(one)
-        try:
-            for one in ready:
-                if not self._start(one):
-                    self.scheduler.ended(**one.job.place)
-                    room = True
-        finally:
-            self.journal.flush()
+        for one in ready:
+            if not self._start(one):
+                self.scheduler.ended(**one.job.place)
+                room = True
         return room or self._take_over()
 
     def _take_over(self) -> bool:
@@ -607,21 +610,23 @@ class Slots:
         """Take in what has ended; write down the end of what has nothing left running."""
         while True:
             try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 break
-            if found is None:
+            if not pid:
                 break
-            pid = found.si_pid
-            one = self.by_pid.pop(pid, None)
-            status = os.waitpid(pid, 0)[1]
+            one = self.by_pid.pop(pid, None)  # before anything is signalled: the number may come back from now on
             self.warm_pids.discard(pid)
             if one is not None:
                 one.status = status
                 one.sweep_until = time.monotonic_ns() + int(SWEEP_SECONDS * 1e9)
                 self.sweeping.append(one)
-        if self.sweeping:
-            self._sweep()
+        if self.sweeping and time.monotonic_ns() >= self.sweep_at:
+            try:
+                self._sweep()
+            finally:
+                self._write_down()
+            self.sweep_at = time.monotonic_ns() + SWEEP_PAUSE * len(self.by_pid)
 
     def _sweep(self) -> None:
         """End what commands left behind. One look at the children serves all that have ended since the last."""
@@ -665,15 +670,22 @@ class Slots:
         record.update(more, outcome=outcome, ended=time.monotonic_ns(), final=not again)
         if record.get("reason"):
             record["reason"] = record["reason"][:REASON_LIMIT]
-        self.journal.add(record)
-        with contextlib.suppress(OSError):  # a full pipe wakes the reader anyway; without a reader the journal counts
-            os.write(1, b".")
+        self.journal.put(record)
+        self.untold = True
         if again:
             delay = self.work["retry_seconds"] if job.delay is None else job.delay
             job.delay = min(delay * 2, 60.0)
             job.attempt += 1
             job.published = time.monotonic_ns() + int(delay * 1e9)
             self._wait_for_turn(job, job.published)
+
+    def _write_down(self) -> None:
+        """Starts and ends since the last time, at once; and wake the reader for what has ended."""
+        self.journal.flush()
+        if self.untold:
+            self.untold = False
+            with contextlib.suppress(OSError):  # a full pipe wakes the reader anyway; without one the journal counts
+                os.write(1, b".")
 
 
 def _share(whole: int, workers: int, number: int) -> int:
