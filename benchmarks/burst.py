@@ -5,8 +5,8 @@ alone (``runner.drivers.local_slots``, claims and journals durable); the whole o
 signed, segment closed). All sides run the same shell, which writes a line and becomes ``sleep``. One clock for all: it
 begins right before the parent (xargs, or the Python that dispatches) is started, and ends when the child has written
 its line, by the time of its log. Beside it, ours alone: publish → start and publish → claim as receipts have them; and
-the floor, what two bare loops of posix_spawn(3) need for the same, which claim, watch and record nothing: no spawner in
-Python is quicker on this machine at this time, and no queue shorter than what they start in a second leaves it.
+the floor: what two bare loops of posix_spawn(3) need for the same, a session for each, which claim, watch and record
+nothing. What is below it is noise; and where they start fewer a second than arrive, every queue grows.
 
     python -m benchmarks.burst [--count 10000] [--rounds 3] [--rate 1000]
 """
@@ -33,7 +33,8 @@ how = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 pids = []
 for number in range(first, count, step):
     actions = [(os.POSIX_SPAWN_OPEN, 1, f"{logs}/{number}", how, 0o600), (os.POSIX_SPAWN_DUP2, 1, 2)]
-    pids.append(os.posix_spawn("/bin/sh", ["sh", "-c", f"echo up; exec sleep {seconds}"], {}, file_actions=actions))
+    command = ["sh", "-c", f"echo up; exec sleep {seconds}"]
+    pids.append(os.posix_spawn("/bin/sh", command, {}, file_actions=actions, setsid=True))
 for pid in pids:
     os.waitpid(pid, 0)
 """
