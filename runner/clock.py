@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,13 @@ class Anchor:
 
     def at(self, monotonic: int) -> str:
         """The wall time of a monotonic reading: RFC 3339, UTC, microseconds."""
-        microseconds = (self.wall + monotonic - self.monotonic) // 1000
-        moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=microseconds)
-        return moment.isoformat(timespec="microseconds")
+        seconds, nanoseconds = divmod(self.wall + monotonic - self.monotonic, 10**9)
+        return f"{_second(seconds)}.{nanoseconds // 1000:06}+00:00"
+
+
+@lru_cache(maxsize=1024)  # thousands of times lie within few seconds
+def _second(since: int) -> str:
+    return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=since)).isoformat()
 
 
 def anchor(now: dt.datetime) -> Anchor:

@@ -231,15 +231,16 @@ class LocalDriver:
             yield from self._known(waiting)
         list(self._journals.read())
         yield from self._known(waiting)
-        cut_off = [(execution, number) for execution in waiting.values() if (number := self._cut_off(execution))]
+        logs = {path.name for path in (self._folder / "logs").iterdir()}
+        cut_off = [(execution, number) for execution in waiting.values() if (number := self._cut_off(execution, logs))]
         if cut_off and not self._cancelled and not self._journals.any_slot_alive:
             self._settle(cut_off, session)
             yield from self._known(waiting)
 
-    def _cut_off(self, execution: Execution) -> int | None:
-        """The attempt that was claimed and has no ending."""
-        number = self._life(execution).number
-        if os.path.lexists(self._log_path(execution.id, number)):
+    def _cut_off(self, execution: Execution, logs: Set[str]) -> int | None:
+        """The attempt that was claimed, as there is a log, and has no ending."""
+        number = self._number(execution)
+        if _log_name(execution.id, number) in logs:
             return number
         slot = self._journals.horizon.get(execution.id)
         return number if number == 1 and slot is not None and not slot.same_boot else None
@@ -325,8 +326,8 @@ class LocalDriver:
             ThreadPoolExecutor(1, thread_name_prefix="claims") as thread,
         ):
             more = self._claims(list(waiting.values()), leased, thread)
-            self._start(list(waiting.values()), session, complaints, None if more is None else leased.name)
             try:
+                self._start(list(waiting.values()), session, complaints, None if more is None else leased.name)
                 while self._wake(more):
                     yield from self._fresh(waiting)
                 yield from self._fresh(waiting)
@@ -397,7 +398,6 @@ class LocalDriver:
     def _start(
         self, executions: list[Execution], session: int, complaints: IO[bytes], leases: str | None = None
     ) -> None:
-        work = {**self._work(executions, session), "leases": leases}
         argv = [
             sys.executable,
             "-I",
@@ -419,8 +419,9 @@ class LocalDriver:
         )
         if self._supervisor.stdin is None or self._supervisor.stdout is None:
             raise ToolFailure("the supervisor of the local driver has no pipes")
+        work = {**self._work(executions, session), "leases": leases}  # while the interpreter starts
         data = json.dumps(work).encode() + b"\n"
-        if self._hand_over_at is None:  # without its work it ends at once
+        if self._hand_over_at is None and not self._cancelled:  # without its work it ends at once
             with suppress(BrokenPipeError):  # it died at once: what it complained about is told by the caller
                 self._supervisor.stdin.write(data)
                 self._supervisor.stdin.flush()
@@ -437,7 +438,7 @@ class LocalDriver:
         jobs: list[tuple[str, int, int | None, int, int]] = []
         published = self._published.monotonic
         for execution in executions:
-            attempt, task = self._life(execution).number, execution.task
+            attempt, task = self._number(execution), execution.task
             key = (id(task), attempt)
             if key not in places:
                 places[key] = len(tasks)
@@ -519,7 +520,7 @@ class LocalDriver:
     # From journals to endings
 
     def _log_path(self, execution_id: str, attempt: int) -> Path:
-        return self._folder / "logs" / f"{execution_id}.{attempt}.log"
+        return self._folder / "logs" / _log_name(execution_id, attempt)
 
     def _life(self, execution: Execution) -> Life:
         """What the journals say of it."""
@@ -534,8 +535,14 @@ class LocalDriver:
                 return life
         return life
 
+    def _number(self, execution: Execution) -> int:
+        """The attempt whose turn it is."""
+        return self._life(execution).number if (execution.id, 1) in self._journals.seen else 1
+
     def _ending(self, execution: Execution) -> Ending | None:
         """How it ended, when its final attempt is written down."""
+        if (execution.id, 1) not in self._journals.seen:
+            return None
         life = self._life(execution)
         return self._told(execution, life.number) if life.over else None
 
@@ -571,7 +578,8 @@ class LocalDriver:
         )
 
     def _log(self, execution_id: str, number: int, dropped: int) -> Log:
-        path = self._log_path(execution_id, number)
+        name = f"logs/{_log_name(execution_id, number)}"
+        path = f"{self._folder}/{name}"
         try:
             with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a thousand times a run
                 hasher, size = hashlib.sha256(), 0
@@ -579,7 +587,9 @@ class LocalDriver:
                     hasher.update(more)
                     size += len(more)
         except OSError as error:
-            raise ToolFailure(
-                f"the log of an ended execution cannot be read: {error.strerror}", where=str(path)
-            ) from error
-        return Log(f"logs/{path.name}", hasher.hexdigest(), size, dropped)
+            raise ToolFailure(f"the log of an ended execution cannot be read: {error.strerror}", where=path) from error
+        return Log(name, hasher.hexdigest(), size, dropped)
+
+
+def _log_name(execution_id: str, attempt: int) -> str:
+    return f"{execution_id}.{attempt}.log"

@@ -31,8 +31,8 @@ from tests.runner.plans import NOW, dispatcher, facts, folder, local, planned
 EXECUTIONS = 3
 WHO = ("dispatcher", "watcher", "resumer")
 """The last is the dispatcher that settles what a watcher, killed at ``WATCHER_DIES_AT``, has left."""
-WATCHER_DIES_AT = 15
-"""Of its writes: one command is started and recorded by then, one is started without a record, one waits."""
+WATCHER_DIES_AT = 12
+"""Of its writes: two commands are started by then, the next would have been the record of that; one waits."""
 COMPLETE, REFUSED, CRASHED = 0, 1, 70
 SECONDS = 60
 """After which a trial hangs."""

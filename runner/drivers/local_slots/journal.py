@@ -24,6 +24,7 @@ class Journal:
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self.used = 0
         self.reserved = 0
+        self._waiting: list[dict[str, object]] = []
 
     def reserve(self, size: int = RESERVE) -> None:
         """Have ``size`` bytes on the disk for what comes next, or raise OSError."""
@@ -31,11 +32,27 @@ class Journal:
             os.posix_fallocate(self.fd, self.used, 4 * RESERVE + size)
             self.reserved = self.used + 4 * RESERVE + size
 
+    @property
+    def waiting(self) -> int:
+        """How many records are not written yet."""
+        return len(self._waiting)
+
+    def put(self, record: dict[str, object]) -> None:
+        """Have a record written with the next ``flush`` or ``add``, in order."""
+        self._waiting.append(record)
+
+    def flush(self) -> None:
+        """Write what was put."""
+        if self._waiting:
+            data = b"".join(_ENCODE(record).encode() + b"\n" for record in self._waiting)
+            self._waiting.clear()
+            self.reserve(len(data))
+            write_all(self.fd, data)
+            self.used += len(data)
+
     def add(self, record: dict[str, object], *, durable: bool = False) -> None:
         """Append a record; ``durable`` ones are on the disk when this returns."""
-        data = _ENCODE(record).encode() + b"\n"
-        self.reserve(len(data))
-        write_all(self.fd, data)
-        self.used += len(data)
+        self.put(record)
+        self.flush()
         if durable:
             os.fdatasync(self.fd)

@@ -8,14 +8,13 @@ import os
 
 
 class Scratch:
-    """One command's folders."""
+    """One command's folders. They lie side by side: one above them both would be a third to make and to remove."""
 
-    __slots__ = ("home", "root", "tmp")
+    __slots__ = ("home", "tmp")
 
-    def __init__(self, root: str) -> None:
-        self.root = root
-        self.home = os.path.join(root, "home")
-        self.tmp = os.path.join(root, "tmp")
+    def __init__(self, name: str) -> None:
+        self.home = name
+        self.tmp = name + ".tmp"
 
     def is_clean(self) -> bool:
         """Whether a command left nothing behind."""
@@ -35,7 +34,7 @@ class Scratches:
         self._free: list[Scratch] = []
 
     def take(self) -> Scratch:
-        """Empty folders; the working folder of this process is the first of them afterwards.
+        """Empty folders.
 
         Raises:
             OSError: they cannot be made.
@@ -43,20 +42,19 @@ class Scratches:
         while self._free:
             one = self._free.pop()
             if one.is_clean():
-                os.chdir(one.home)
                 return one
         one = Scratch(os.path.join(self._folder, f"{self._number}-{self._made}"))
         self._made += 1
-        for path in (one.root, one.home, one.tmp):
+        for path in (one.home, one.tmp):
             os.mkdir(path, 0o700)
-        os.chdir(one.home)
         return one
 
     def give_back(self, one: Scratch) -> None:
         """The command has ended. What it has made undeletable stays until the run ends."""
         if one.is_clean():
             self._free.append(one)
-        elif os.path.lexists(one.root):
-            import shutil  # most runs never need it
+            return
+        import shutil  # most runs never need it
 
-            shutil.rmtree(one.root, ignore_errors=True)
+        for path in (one.home, one.tmp):
+            shutil.rmtree(path, ignore_errors=True)

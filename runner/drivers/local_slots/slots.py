@@ -40,14 +40,16 @@ LEASE_SIZE = 4
 """Bytes: the place of a job that may start now, in a file that the dispatcher only adds to."""
 LOGS_A_TICK = 256
 """Logs looked at each tick beside those that grew when last looked at."""
-ENDING = 512
-"""Bytes; more than the record of the end of a command that was started."""
+MOST = 512
+"""Bytes; more than the record of the start of a command, or of the end of one that was started."""
 REASON_LIMIT = 500
 SHORT_OF = (errno.EAGAIN, errno.ENOMEM)
 """The machine has no room for another process now."""
 PAUSE = 1.0
 """Seconds until that is tried again, while others run that will make room."""
 SWEEP_SECONDS = 10.0
+SWEEP_PAUSE = 10_000
+"""Nanoseconds for each command that runs, until children are looked at again: a look costs a tenth of that for each."""
 WARM_MOST = 8
 """Programs that one process keeps ready, those with the most executions first."""
 WARM_SECONDS = 30.0
@@ -76,6 +78,19 @@ class Job:
     def place(self) -> dict[str, Any]:
         """What the scheduler goes by."""
         return {"class_": self.task["class"], "tenant": self.task["tenant"], "pool": self.task["pool"]}
+
+
+class Prepared:
+    """An execution with everything that it needs to be started."""
+
+    __slots__ = ("environ", "job", "log", "program", "scratch")
+
+    def __init__(self, job: Job, log: str, program: str, environ: dict[str, str], scratch: Scratch) -> None:
+        self.job = job
+        self.log = log
+        self.program = program
+        self.environ = environ
+        self.scratch = scratch
 
 
 class Running:
@@ -140,6 +155,8 @@ class Slots:
         self.by_pid: dict[int, Running] = {}
         self.by_mark: dict[int, Running] = {}
         self.sweeping: list[Running] = []
+        self.sweep_at = 0
+        self.untold = False
         self.deadlines: list[tuple[int, int]] = []
         self.hot: set[int] = set()
         self.look_at: list[int] = []
@@ -200,6 +217,8 @@ class Slots:
             self.broken = str(error)
         except OSError as error:
             self.broken = f"{error.strerror or error} {error.filename or ''}".strip()
+        finally:
+            self._write_down()
         self.letting_go = True
         return False
 
@@ -223,7 +242,7 @@ class Slots:
     def _sleep(self, seconds: float) -> None:
         """Until a signal, the dispatcher's end, or so long."""
         if seconds and self.sweeping:
-            seconds = 0.001
+            seconds = max(0.001, (self.sweep_at - time.monotonic_ns()) / 1e9)
         elif seconds and self.later:
             seconds = min(seconds, max(0.0, (self.later[0][0] - time.monotonic_ns()) / 1e9))
         if self.unleased:
@@ -273,14 +292,25 @@ class Slots:
         while self.later and self.later[0][0] <= now:
             job = heapq.heappop(self.later)[2]
             self.scheduler.add(job, **job.place)
+        ready: list[Prepared] = []
+        room = True
+        # All are prepared, then all are started: what a command's start leaves in the processor's caches is not ours.
         for _ in range(BATCH):
             taken: Job | None = self.scheduler.take()
             if taken is None:
-                return self._take_over()
+                room = False
+                break
             self._cover(taken)
-            if not self._start(taken):
+            one = self._prepare(taken)
+            if one is None:
                 self.scheduler.ended(**taken.place)
-        return True
+            else:
+                ready.append(one)
+        for one in ready:
+            if not self._start(one):
+                self.scheduler.ended(**one.job.place)
+                room = True
+        return room or self._take_over()
 
     def _take_over(self) -> bool:
         """There is room and nothing of its own to fill it: what others have not claimed yet."""
@@ -342,6 +372,7 @@ class Slots:
             scratch = self.scratches.take()
         except OSError as error:
             raise SlotBroken(f"no working folder can be made: {error.strerror}") from error
+        os.chdir(scratch.home)
         environ = self._environ_of(task, scratch)
         path = environ.get("PATH", "")
         program = self._find(task["command"][0], path)[0] or ""
@@ -367,7 +398,7 @@ class Slots:
                 signal_quietly(os.kill, child, signal.SIGKILL)
                 os.waitpid(child, 0)
 
-    def _spawn(self, job: Job, program: str, environ: dict[str, str], log: str, mark: int, scratch: Scratch) -> int:
+    def _spawn(self, one: Prepared, mark: int) -> int:
         """Start a command that claims its log; its process id.
 
         Raises:
@@ -375,21 +406,21 @@ class Slots:
             OSError, ValueError: it cannot be started; it is claimed if the log is there.
             WorkerLost: it is claimed, and nobody knows whether it has run.
         """
-        warm = self.warm.get(id(job.task))
+        warm = self.warm.get(id(one.job.task))
         if warm is not None:
             try:
-                return warm.start(log, mark, scratch, environ)
+                return warm.start(one.log, mark, one.scratch, one.environ)
             except WorkerLost:
-                self._lost(job)
-                if os.path.lexists(log):
+                self._lost(one.job)
+                if os.path.lexists(one.log):
                     raise
         return os.posix_spawn(
-            program,
-            job.task["command"],
-            environ,
+            one.program,
+            one.job.task["command"],
+            one.environ,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_OPEN, 1, one.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
             setsid=True,
@@ -408,31 +439,43 @@ class Slots:
         except (OSError, ValueError) as error:
             raise SlotBroken(f"commands cannot be told apart: RLIMIT_RTTIME cannot be set ({error})") from error
 
-    def _start(self, job: Job) -> bool:
-        """Claim and start; whether it runs now."""
+    def _prepare(self, job: Job) -> Prepared | None:
+        """Everything short of the claim; None where there is nothing to start."""
         log = self._log(job)
         if os.path.lexists(log):
-            return False
-        self.journal.reserve(RESERVE + ENDING * (len(self.by_pid) + len(self.sweeping)))
+            return None
         try:
             scratch = self.scratches.take()
         except OSError as error:
             raise SlotBroken(f"no working folder can be made: {error.strerror}") from error
-        claimed = time.monotonic_ns()
-        record: dict[str, Any] = {"kind": "end", "id": job.execution, "attempt": job.attempt}
-        record |= {"published": job.published, "claimed": claimed}
         environ = self._environ(job, scratch)
-        command = job.task["command"]
-        program, reason = self._find(command[0], environ.get("PATH", ""))
+        program, reason = self._find(job.task["command"][0], environ.get("PATH", ""))
         if program is None:
             self.scratches.give_back(scratch)
-            if self._claim_without_starting(log):
-                self._end(job, record, "not_started", reason=reason)
-            return False
+            self._never_started(job, log, self._record(job), reason)
+            return None
+        return Prepared(job, log, program, environ, scratch)
+
+    def _record(self, job: Job) -> dict[str, Any]:
+        """What its end will say, as far as that is known when it is claimed: now."""
+        self.journal.reserve(RESERVE + MOST * (len(self.by_pid) + len(self.sweeping) + self.journal.waiting))
+        return {
+            "kind": "end",
+            "id": job.execution,
+            "attempt": job.attempt,
+            "published": job.published,
+            "claimed": time.monotonic_ns(),
+        }
+
+    def _start(self, one: Prepared) -> bool:
+        """Claim and start; whether it runs now."""
+        job, log, scratch = one.job, one.log, one.scratch
+        record = self._record(job)
+        os.chdir(scratch.home)
         mark = self._mark(job.execution, job.attempt)
         born = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         try:
-            pid = self._spawn(job, program, environ, log, mark, scratch)
+            pid = self._spawn(one, mark)
         except FileExistsError:  # only opening the log says this: it was claimed between the look and the leap
             self.scratches.give_back(scratch)
             return False
@@ -441,10 +484,11 @@ class Slots:
             # The log is opened before the program is: without a log it was the log, or no process could be had.
             if not os.path.lexists(log):
                 if error.errno in SHORT_OF and self.by_pid:
-                    heapq.heappush(self.later, (claimed + int(PAUSE * 1e9), id(job), job))
+                    heapq.heappush(self.later, (record["claimed"] + int(PAUSE * 1e9), id(job), job))
                     return False
                 raise SlotBroken(f"a command's log cannot be created: {error.strerror}") from error
-            self._end(job, record, "not_started", reason=f"{command[0]} could not be started: {error.strerror}")
+            reason = f"{job.task['command'][0]} could not be started: {error.strerror}"
+            self._end(job, record, "not_started", reason=reason)
             return False
         except WorkerLost as error:
             self.scratches.give_back(scratch)
@@ -452,25 +496,27 @@ class Slots:
             return False
         except ValueError as error:  # a NUL in an argument
             self.scratches.give_back(scratch)
-            if self._claim_without_starting(log):
-                self._end(job, record, "not_started", reason=f"{command[0]} could not be started: {error}")
+            self._never_started(job, log, record, f"{job.task['command'][0]} could not be started: {error}")
             return False
         record["started"] = time.monotonic_ns()
-        one = Running(job, pid, mark, record, LogCut(log, self.work["log_limit"]), scratch)
-        self.by_pid[pid] = self.by_mark[mark] = one
-        heapq.heappush(self.deadlines, (one.deadline, pid))
-        self.journal.add({**record, "kind": "start", "deadline": one.deadline, "pid": pid, "mark": mark, "born": born})
+        running = Running(job, pid, mark, record, LogCut(log, self.work["log_limit"]), scratch)
+        self.by_pid[pid] = self.by_mark[mark] = running
+        heapq.heappush(self.deadlines, (running.deadline, pid))
+        self.journal.put(
+            {**record, "kind": "start", "deadline": running.deadline, "pid": pid, "mark": mark, "born": born}
+        )
         return True
 
-    def _claim_without_starting(self, log: str) -> bool:
+    def _never_started(self, job: Job, log: str, record: dict[str, Any], reason: str | None) -> None:
+        """Claim what cannot be started, and say so."""
         try:
             fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            return False
+            return
         except OSError as error:
             raise SlotBroken(f"a log cannot be created: {error.strerror}") from error
         os.close(fd)
-        return True
+        self._end(job, record, "not_started", reason=reason)
 
     def _environ_of(self, task: dict[str, Any], scratch: Scratch) -> dict[str, str]:
         """What all executions of a task have in common."""
@@ -560,21 +606,23 @@ class Slots:
         """Take in what has ended; write down the end of what has nothing left running."""
         while True:
             try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 break
-            if found is None:
+            if not pid:
                 break
-            pid = found.si_pid
-            one = self.by_pid.pop(pid, None)
-            status = os.waitpid(pid, 0)[1]
+            one = self.by_pid.pop(pid, None)  # before anything is signalled: the number may come back from now on
             self.warm_pids.discard(pid)
             if one is not None:
                 one.status = status
                 one.sweep_until = time.monotonic_ns() + int(SWEEP_SECONDS * 1e9)
                 self.sweeping.append(one)
-        if self.sweeping:
-            self._sweep()
+        if self.sweeping and time.monotonic_ns() >= self.sweep_at:
+            try:
+                self._sweep()
+            finally:
+                self._write_down()
+            self.sweep_at = time.monotonic_ns() + SWEEP_PAUSE * len(self.by_pid)
 
     def _sweep(self) -> None:
         """End what commands left behind. One look at the children serves all that have ended since the last."""
@@ -618,15 +666,22 @@ class Slots:
         record.update(more, outcome=outcome, ended=time.monotonic_ns(), final=not again)
         if record.get("reason"):
             record["reason"] = record["reason"][:REASON_LIMIT]
-        self.journal.add(record)
-        with contextlib.suppress(OSError):  # a full pipe wakes the reader anyway; without a reader the journal counts
-            os.write(1, b".")
+        self.journal.put(record)
+        self.untold = True
         if again:
             delay = self.work["retry_seconds"] if job.delay is None else job.delay
             job.delay = min(delay * 2, 60.0)
             job.attempt += 1
             job.published = time.monotonic_ns() + int(delay * 1e9)
             self._wait_for_turn(job, job.published)
+
+    def _write_down(self) -> None:
+        """Starts and ends since the last time, at once; and wake the reader for what has ended."""
+        self.journal.flush()
+        if self.untold:
+            self.untold = False
+            with contextlib.suppress(OSError):  # a full pipe wakes the reader anyway; without one the journal counts
+                os.write(1, b".")
 
 
 def _share(whole: int, workers: int, number: int) -> int:

@@ -163,7 +163,7 @@ BEHAVIOURS = {
     "arguments": "import sys\nprint(sys.argv[1:], sys.flags.optimize, sys.flags.dev_mode)",
     "names": "print(__name__, __file__, __package__, __spec__ and __spec__.name, __doc__)",
     "what the module has": "print(sorted(set(globals()) - {'__annotations__', '__conditional_annotations__'}))",
-    "where it looks": "import sys, os\nprint(sys.path[0] == os.getcwd(), os.path.basename(sys.path[0]), sys.path[1:])",
+    "where it looks": "import sys, os\nprint(sys.path[0] == os.getcwd() or sys.path[0], sys.path[1:])",
     "environment": "import os\nprint(sorted(kv for kv in os.environ.items() if kv[0] not in ('HOME', 'TMPDIR')))",
     "folders": "import os\nprint(os.listdir(), os.listdir(os.environ['TMPDIR']), os.getcwd() == os.environ['HOME'])",
     "temporary": "import os, tempfile\nprint(tempfile.gettempdir() == os.environ['TMPDIR'])",
