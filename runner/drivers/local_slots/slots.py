@@ -430,7 +430,8 @@ class Slots:
                 self._end(job, record, "not_started", reason=reason)
             return False
         mark = self._mark(job.execution, job.attempt)
-        born = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        warm = self.warm.get(id(job.task))
+        born = time.clock_gettime_ns(time.CLOCK_BOOTTIME) if warm is None else warm.born
         try:
             pid = self._spawn(job, program, environ, log, mark, scratch)
         except FileExistsError:  # only opening the log says this: it was claimed between the look and the leap

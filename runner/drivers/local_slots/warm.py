@@ -71,6 +71,7 @@ class Warm:
         """
         with open(_CHILD, encoding="utf-8") as file:
             text = file.read()
+        self.born = time.clock_gettime_ns(time.CLOCK_BOOTTIME)  # nothing of it was before
         self._left = executions
         self._mark = mark
         self._alive = alive

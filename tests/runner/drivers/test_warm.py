@@ -463,6 +463,24 @@ class TestKilled:
         assert self.marked(programs) == list(range(6))
         assert all(birth_of(pid) is None for pid in ready)
 
+    def test_what_was_forked_ahead_and_outlives_its_watcher_is_ended_at_its_deadline(self, programs: Programs) -> None:
+        later = COUNTED.replace("os.environ['SLEEP']", "60 if int(os.environ['MAESTRO_ARRAY_INDEX']) > 1 else 0.3")
+        task = programs.task(str(programs.write("program.py", later)), timeout_seconds=4.0)
+        process = self.dispatcher(programs, task, 4)
+        self.wait_for(programs, 4)
+        until = time.monotonic() + 20
+        while len(started := said(programs.folder, "start")) < 4:
+            assert time.monotonic() < until, "too slow"
+        started = [one for one in started if birth_of(one["pid"]) is not None]
+        assert len(started) == 2  # which had been ahead for a while
+        watchers = [one["pid"] for one in said(programs.folder, "slot")]
+        for pid in (process.pid, parent_of(watchers[0]) or 0, *watchers):
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+        endings = programs.run(task, 4, session=2)
+        assert [ending.last.outcome for ending in endings] == ["succeeded"] * 2 + ["unknown"] * 2
+        assert all(birth_of(one["pid"]) is None for one in started)
+
     def test_killing_what_is_kept_ready_ends_nothing_that_runs(self, programs: Programs) -> None:
         task = self.counted(programs, 0.5)
         killed = []
