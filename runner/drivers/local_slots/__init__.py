@@ -13,7 +13,7 @@ Journal (one file per such process, one JSON object per line, only that one writ
   ``horizon`` ids that may be started before the next one; on the disk before they are: after a power failure it says
               what may have run though no other trace of it is left
   ``warm``    a manifest whose Python program is kept ready, or why it is refused (``warm``, ``warm_child``)
-  ``start``   id, attempt, published, claimed, started, deadline, pid, mark, born (of the process, since boot); those of
+  ``start``   id, attempt, published, claimed, started, deadline, pid, mark, born (nothing of it was before); those of
               commands that are started in a row are written together, after them
   ``end``     id, attempt, outcome …, final
 Room for both records of a command is reserved on the disk before it is claimed: a full disk cannot swallow an ending.

@@ -473,7 +473,8 @@ class Slots:
         record = self._record(job)
         os.chdir(scratch.home)
         mark = self._mark(job.execution, job.attempt)
-        born = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        warm = self.warm.get(id(job.task))
+        born = time.clock_gettime_ns(time.CLOCK_BOOTTIME) if warm is None else warm.born
         try:
             pid = self._spawn(one, mark)
         except FileExistsError:  # only opening the log says this: it was claimed between the look and the leap

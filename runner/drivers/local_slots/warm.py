@@ -71,6 +71,7 @@ class Warm:
         """
         with open(_CHILD, encoding="utf-8") as file:
             text = file.read()
+        self.born = time.clock_gettime_ns(time.CLOCK_BOOTTIME)  # nothing of it was before
         self._left = executions
         self._mark = mark
         self._alive = alive
@@ -204,13 +205,12 @@ class Warm:
         """The next line: its first word and the rest. What was forked ahead is taken in."""
         while b"\n" not in self._heard:
             left = max(0.0, until - time.monotonic())
-            # Whoever has gone has said before what there was to say.
-            if not (self._says(min(left, LOOK_SECONDS)) or (gone() and self._says(0.0))):
-                if not left:
-                    raise WorkerLost("it does not answer")
-                if gone():
-                    raise WorkerLost("it has ended")
-                continue
+            if not self._says(min(left, LOOK_SECONDS)):
+                ended = gone()  # asked first: whoever has ended has said before what there was to say
+                if not self._says(0.0):
+                    if ended or not left:
+                        raise WorkerLost("it has ended" if ended else "it does not answer")
+                    continue
             more = os.read(self._answers, 4096)
             if not more or len(self._heard) > 4096:
                 raise WorkerLost("it has ended")
