@@ -22,12 +22,12 @@ from maestro import __version__
 from maestro.change import ChangeSet, open_change
 from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
 from maestro.github_event import read_event
-from maestro.own_checkout import refuse_preview_elsewhere, require_own_checkout
+from maestro.own_checkout import refuse_preview_elsewhere, select_here
 from maestro.process import find_program
 from maestro.progress import Progress, wanted
 from maestro.report.model import Report
 from maestro.repository import Repository
-from maestro.selection import Selection, SelectionOptions, select
+from maestro.selection import Selection, SelectionOptions
 from maestro.world import World
 from policy.bundle.door import BundleDoor
 
@@ -131,11 +131,7 @@ def opened(arguments: argparse.Namespace, world: World) -> Iterator[tuple[Reposi
     """
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
         options = SelectionOptions(target=arguments.target, head=arguments.head, all=arguments.all)
-        event = read_event(world.environ)
-        selection = select(options, world.environ, event)
-        if event is not None and arguments.target is None:
-            require_own_checkout(repository, selection, world.environ)
-        yield repository, selection
+        yield repository, select_here(repository, options, world.environ)
 
 
 def check(

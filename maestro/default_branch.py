@@ -14,17 +14,25 @@ from maestro.selection import default_branch_of
 def default_branch_rev(repository: Repository, environ: Mapping[str, str]) -> str:
     """A revision to resolve.
 
-    A checkout in a job has no ``origin/HEAD``, and whoever may push a branch may call it ``main``: there the event says
-    which branch is the default.
+    A checkout in a job has no ``origin/HEAD``, whoever may push a branch may call it ``main``, and a checkout of a fork
+    may be called so: there the event says which branch is the default, and the remote's own counts.
 
     Raises:
-        UsageError: nothing says which it is, there is no commit yet, GitHub's event cannot be read, or the checkout is
-            one of a fork.
+        UsageError: nothing says which it is, there is no commit yet, GitHub's event cannot be read, its default branch
+            has not been fetched, or the checkout is one of a fork.
     """
     event = read_event(environ)
     if event is not None:
         require_own_origin(repository, environ)
-    found = repository.remote_head() or repository.default_branch_rev(default_branch_of(event))
+    named = default_branch_of(event)
+    if named is not None:
+        if repository.find(f"origin/{named}") is None:
+            raise UsageError(
+                f"origin/{named}, which decides, has not been fetched",
+                remedy=f"actions/checkout: `fetch-depth: 0`; by hand: git fetch origin {named}",
+            )
+        return f"origin/{named}"
+    found = repository.default_branch_rev(None)
     if found is None:
         repository.resolve("HEAD")
         raise UsageError(

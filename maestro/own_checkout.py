@@ -7,11 +7,26 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from maestro.errors import UsageError
+from maestro.github_event import read_event
 from maestro.repository import Repository
-from maestro.selection import HEAD, Selection, default_branch_of
+from maestro.selection import HEAD, Options, Selection, default_branch_of, select
 
 _SCP_LIKE = re.compile(r"(?:[^/@:]+@)?([^/@:]+):(?!//)(.+)")
 """``git@github.com:acme/api.git`` (git-clone(1), GIT URLS)."""
+
+
+def select_here(repository: Repository, options: Options, environ: Mapping[str, str]) -> Selection:
+    """What is to be judged (`maestro.selection.select`), by an event that is read, from a checkout that is believed.
+
+    Raises:
+        UsageError: the event cannot be read or lacks something, or whoever opened the pull request could have written
+            what decides.
+    """
+    event = read_event(environ)
+    selection = select(options, environ, event)
+    if event is not None and options.target is None:
+        require_own_checkout(repository, selection, environ)
+    return selection
 
 
 def require_own_checkout(repository: Repository, selection: Selection, environ: Mapping[str, str]) -> None:

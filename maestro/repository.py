@@ -210,10 +210,10 @@ class Repository:
         """The branch that changes are merged into: what origin/HEAD points to, else origin/<configured>, else the
         local <configured>; without ``configured``, main or master where the remote has not both, else the only local
         branch when there is no remote. A revision to resolve, or None."""
-        pointed = self.remote_head()
-        if pointed is not None:
-            return pointed
         refs = self._refs()
+        pointed = refs.get("refs/remotes/origin/HEAD")
+        if pointed and pointed in refs:
+            return pointed.removeprefix("refs/remotes/")
         guessed = [name for name in ("main", "master") if f"refs/remotes/origin/{name}" in refs]
         if not configured and len(guessed) > 1:
             return None
@@ -225,12 +225,6 @@ class Repository:
         local = [ref.removeprefix("refs/heads/") for ref in refs if ref.startswith("refs/heads/")]
         remote = any(ref.startswith("refs/remotes/") for ref in refs)
         return local[0] if len(local) == 1 and not remote and not configured else None
-
-    def remote_head(self) -> str | None:
-        """What origin/HEAD points to (``origin/main``), or None where it points to nothing."""
-        refs = self._refs()
-        pointed = refs.get("refs/remotes/origin/HEAD")
-        return pointed.removeprefix("refs/remotes/") if pointed and pointed in refs else None
 
     def close(self) -> None:
         """End the git process."""

@@ -15,10 +15,10 @@ from gates.scene import Scene
 from maestro.change import open_change
 from maestro.counting import many
 from maestro.errors import SelectionError, ToolFailure, UsageError
-from maestro.github_event import read_event
+from maestro.own_checkout import select_here
 from maestro.progress import Progress, wanted
 from maestro.repository import Repository
-from maestro.selection import SelectionOptions, select
+from maestro.selection import SelectionOptions
 from maestro.world import World
 from policy.bundle.door import BundleDoor
 
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
         TemporaryDirectory(prefix="maestro-corpus-") as folder,
     ):
         options = SelectionOptions(target=arguments.target, head=arguments.head)
-        change = open_change(repository, select(options, world.environ, read_event(world.environ)))
+        change = open_change(repository, select_here(repository, options, world.environ))
         judge = Judge(arguments.engine, world)
         door = BundleDoor(repository.root, world.now(), world.environ)
         scene = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=(), door=door).scene

@@ -22,10 +22,10 @@ from maestro.change import open_change
 from maestro.counting import many
 from maestro.errors import SelectionError, UsageError
 from maestro.findings import MILDNESS, Mode
-from maestro.github_event import read_event
+from maestro.own_checkout import select_here
 from maestro.report.visible_text import shorten, visible
 from maestro.repository import Repository
-from maestro.selection import SelectionOptions, select
+from maestro.selection import SelectionOptions
 from maestro.world import World
 from policy.diff.cases import owner_in
 from policy.staging import DAYS, DECISIONS, NEXT, Evidence, gather
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace, world: World) -> int:
     on = None if arguments.on is None else _day(arguments.on, today)
     with Repository.open(world.cwd / arguments.repo, world.environ) as repository:
         options = SelectionOptions(target=arguments.target, head=None, all=True)
-        change = open_change(repository, select(options, world.environ, read_event(world.environ)))
+        change = open_change(repository, select_here(repository, options, world.environ))
         judge = Judge(arguments.engine, world)
         assembled = assemble(change, now=world.now(), decide=judge, approvals=lambda: (), gate_ids=())
         settings = assembled.scene.head_settings

@@ -24,7 +24,7 @@ from maestro.evidence.types import POLICY_BUNDLE, SUMMARY
 from maestro.provenance.loosening import loosened_texts
 from maestro.report.visible_text import visible
 from policy.bundle.statement import ENDING
-from policy.release.pack_files import SIGNED_BY_KEY, Pack, file_name, openssl, quoted
+from policy.release.pack_files import SIGNED_BY_KEY, Pack, digest_of, file_name, openssl, quoted
 
 if TYPE_CHECKING:
     from maestro.config import Config
@@ -227,10 +227,9 @@ def _chain(made: Pack, release: Release, folder: Path, config: Config) -> None:
     for file in [
         path for path in made.files if path.startswith(("artifacts/", "policy/")) and not path.endswith(ENDING)
     ]:
-        digest = f"$(sha256sum < {quoted(file)} | cut -c1-64)"
-        made.check(
-            f"{file}: recorded by the last step", f'grep -q "{digest}" {" ".join(f"{one}.signed" for one in last)}'
-        )
+        signed = " ".join(f"{one}.signed" for one in last)
+        command = f'sha256sum {quoted(file)} > /dev/null && grep -q "{digest_of(file)}" {signed}'
+        made.check(f"{file}: recorded by the last step", command)
 
 
 def _key_id(pem: str) -> str:

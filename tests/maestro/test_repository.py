@@ -317,7 +317,8 @@ def test_a_checkout_of_a_fork_does_not_decide(repo: GitRepo) -> None:
     event.write_text('{"repository": {"default_branch": "main"}}')
     told = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(event), "GITHUB_REPOSITORY": "acme/api"}
     with opened(repo) as repository:
-        assert default_branch_rev(repository, {**told, "GITHUB_REPOSITORY": "Mallory/api"}) == "main"
+        with pytest.raises(UsageError, match="origin/main, which decides, has not been fetched"):
+            default_branch_rev(repository, {**told, "GITHUB_REPOSITORY": "Mallory/api"})
         with pytest.raises(UsageError, match="would be read from a fork"):
             default_branch_rev(repository, told)
 
