@@ -520,13 +520,16 @@ class TestKilled:
         assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
 
     @pytest.mark.parametrize("between", [False, True])
-    def test_killing_what_was_forked_ahead_loses_nothing(self, programs: Programs, between: bool) -> None:
+    def test_killing_what_was_forked_ahead_runs_nothing_twice(self, programs: Programs, between: bool) -> None:
         programs.write("bad.py", KILLED.format(between=between))
         programs.write("program.py", "import bad\n" + COUNTED)
         task = replace(programs.task("-m", "program"), env={**programs.task().env, "SLEEP": "0.01"})
         endings = programs.run(task, 24)
-        assert {ending.last.outcome for ending in endings} == {"succeeded"}
-        assert self.marked(programs) == list(range(24))
+        assert {ending.last.outcome for ending in endings} <= {"succeeded", "unknown"}
+        marked = self.marked(programs)
+        assert len(marked) == len(set(marked))
+        sure = {number for number, ending in enumerate(endings) if ending.last.outcome == "succeeded"}
+        assert sure <= set(marked)
 
     @pytest.mark.parametrize("lie", LIES)
     def test_where_nobody_knows_whether_it_ran_it_is_unknown(self, programs: Programs, lie: str) -> None:
