@@ -410,9 +410,9 @@ class Slots:
         if warm is not None:
             try:
                 return warm.start(one.log, mark, one.scratch, one.environ)
-            except WorkerLost:
+            except WorkerLost as error:
                 self._lost(one.job)
-                if os.path.lexists(one.log):
+                if error.claimed:  # not whether there is a log: another process of ours may have made it meanwhile
                     raise
         return os.posix_spawn(
             one.program,

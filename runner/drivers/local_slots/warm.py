@@ -40,7 +40,12 @@ _CHILD = os.path.join(os.path.dirname(__file__), "warm_child.py")
 
 
 class WorkerLost(Exception):
-    """The process that was kept ready has ended, or answers nothing sensible in time."""
+    """The process that was kept ready has ended, or answers nothing sensible in time.
+
+    ``claimed``: after the execution was claimed here, so it may have run.
+    """
+
+    claimed = False
 
 
 class Warm:
@@ -146,10 +151,27 @@ class Warm:
         Raises:
             FileExistsError: it is claimed already.
             OSError: it could not be started; it is claimed if the log is there.
-            WorkerLost: nobody knows whether it was started, except that without a log it was not.
+            WorkerLost: it was not claimed, or nobody knows whether it was started.
         """
         until = time.monotonic() + ANSWER_SECONDS
         place, pid = self._take(until)
+        try:
+            os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except OSError:
+            self._ahead.insert(0, (place, pid))
+            self._alive.add(pid)
+            raise
+        try:
+            self._order(place, pid, log, mark, scratch, environ, until)
+        except WorkerLost as error:
+            error.claimed = True
+            raise
+        return pid
+
+    def _order(
+        self, place: int, pid: int, log: str, mark: int, scratch: Scratch, environ: dict[str, str], until: float
+    ) -> None:
+        """Tell one that was forked ahead what to be, and hear that it is."""
         each = [f"{name}={environ[name]}" for name in EACH_ITS_OWN if name in environ]
         _write(self._orders[place], os.fsencode("\0".join([str(mark), log, scratch.home, *each])) + b"\0\0")
         word, number = self._answer(until, lambda: _is_gone(pid))
@@ -162,7 +184,6 @@ class Warm:
         # Whatever runs in there, only a process of this very execution is watched, signalled and waited for.
         if word != "pid" or number != str(pid) or mark_of(pid) != mark:
             raise WorkerLost("it answers nonsense")
-        return pid
 
     def hear(self) -> None:
         """Take in what was forked ahead. Where a parent of such a process has ended, it has said so before."""
@@ -183,7 +204,7 @@ class Warm:
         while True:
             while self._ahead:
                 place, pid = self._ahead.pop(0)
-                if pid in self._alive:
+                if pid in self._alive and not _is_gone(pid):
                     self._alive.discard(pid)
                     return place, pid
                 self._free.append(place)

@@ -251,12 +251,12 @@ def order(fd: int) -> list[bytes]:
 
 
 def begin(say: int, told: list[bytes]) -> None:
-    """Become the execution. Nothing is claimed without a mark; creating the log is the claim, as for every command."""
+    """Become the execution. It is claimed: the watcher has created its log, as it does for every command."""
     mark, log, home, *variables = told
     try:
         resource.setrlimit(resource.RLIMIT_RTTIME, (int(mark), int(mark)))
         os.chdir(home)
-        fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fd = os.open(log, os.O_WRONLY | os.O_APPEND)
         os.dup2(fd, 1)
         os.dup2(fd, 2)
         os.close(fd)

@@ -364,7 +364,7 @@ LIES = {
             ready = ready or os.getpid()
         def opened(path, flags, *more):
             fd = real(path, flags, *more)
-            if flags & os.O_EXCL:
+            if flags & os.O_APPEND:
                 os.kill(ready, 9)
                 os.kill(os.getpid(), 9)
             return fd
