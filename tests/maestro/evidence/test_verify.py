@@ -175,7 +175,7 @@ def test_even_a_listed_key_cannot_make_nonsense_count(data: bytes, says: str) ->
 @given(st.integers(0, len(signed()) - 2), st.integers(1, 255))
 def test_no_changed_byte_goes_unseen(position: int, flip: int) -> None:
     data = bytearray(signed())
-    data[position] ^= flip
+    data[min(position, len(data) - 2)] ^= flip  # a signature is a byte longer or shorter than another
     with contextlib.suppress(BadEvidence):  # else the change meant nothing: white space, spare bits of base64
         assert judge(bytes(data)).payload == STATEMENT.to_bytes()
 
