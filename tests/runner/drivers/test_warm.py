@@ -514,7 +514,7 @@ class TestKilled:
         programs.write("bad.py", lie.replace("b'ahead", "b'ready\\n' if data[:5] == b'ready' else b'ahead"))
         programs.write("program.py", "import bad\n" + COUNTED)
         task = replace(programs.task("-m", "program"), env={**programs.task().env, "SLEEP": "0"})
-        endings = programs.run_all(list(executions_of(RUN, task, 4)), slots=1)
+        endings = programs.run(task, 4)
         assert {ending.last.outcome for ending in endings} == {"succeeded"}
         assert self.marked(programs) == list(range(4))
         assert {one["refused"] for one in said(programs.folder, "warm")} == {None}
