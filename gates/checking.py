@@ -20,6 +20,7 @@ from gates.pack_inputs import is_judged
 from gates.scene import Decided, ExtraInput, tell_nobody
 from maestro import __version__
 from maestro.change import ChangeSet, open_change
+from maestro.ci import in_ci
 from maestro.errors import MaestroError, SelectionError, ToolFailure, UsageError
 from maestro.github_event import read_event
 from maestro.own_checkout import refuse_preview_elsewhere, select_here
@@ -253,7 +254,7 @@ def _default_branch(repository: Repository, world: World) -> str | None:
         tip = repository.snapshot(likely) if likely is not None else None
         if tip is not None and CONFIG_FILE in tip.entries:
             return load_config(CONFIG_FILE, tip.read(CONFIG_FILE)).default_branch
-        if world.environ.get("CI"):
+        if in_ci(world.environ):
             return None
         return load_config(CONFIG_FILE, (repository.root / CONFIG_FILE).read_bytes()).default_branch
     except (OSError, MaestroError):

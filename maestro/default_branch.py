@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from maestro.errors import UsageError
 from maestro.github_event import read_event
-from maestro.own_checkout import require_own_origin
+from maestro.own_origin import require_own_origin
 from maestro.repository import Repository
 from maestro.selection import default_branch_of
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
+from maestro.default_branch import default_branch_rev
 from maestro.errors import UsageError
 from maestro.github_event import read_event
+from maestro.own_origin import require_own_origin
 from maestro.repository import Repository
 from maestro.selection import HEAD, Options, Selection, default_branch_of, select
-
-_SCP_LIKE = re.compile(r"(?:[^/@:]+@)?([^/@:]+):(?!//)(.+)")
-"""``git@github.com:acme/api.git`` (git-clone(1), GIT URLS)."""
 
 
 def select_here(repository: Repository, options: Options, environ: Mapping[str, str]) -> Selection:
@@ -42,53 +39,16 @@ def require_own_checkout(repository: Repository, selection: Selection, environ: 
     """
     require_own_origin(repository, environ)
     if selection.target == HEAD and selection.head == HEAD:
-        _require_merged(repository, selection.target_branch)
+        _require_merged(repository, environ)
 
 
-def require_own_origin(repository: Repository, environ: Mapping[str, str]) -> None:
-    """A checkout of a fork has the fork's branches, `origin/main` among them: its owner's to write.
-
-    Raises:
-        UsageError: ``origin`` is another repository than the job's.
-    """
-    url = repository.git.run("config", "--get", "remote.origin.url").stdout.decode("utf-8", "replace").strip()
-    found = _host_and_name(url)
-    wanted = environ.get("GITHUB_REPOSITORY", "").lower()
-    server = urlsplit(environ.get("GITHUB_SERVER_URL") or "https://github.com").hostname
-    if found is not None and wanted and found[0] == server and found[1] != wanted:
-        raise UsageError(
-            f"origin is {found[1]}, and this is a job of {wanted}: what decides would be read from a fork",
-            remedy="check out the repository itself: actions/checkout without `repository:`",
-        )
-
-
-def _host_and_name(url: str) -> tuple[str, str] | None:
-    """The host and ``owner/name`` in a remote's address; None where it has no host."""
-    short = _SCP_LIKE.fullmatch(url)
-    if short is not None:
-        host, path = short[1], short[2]
-    else:
-        try:
-            parts = urlsplit(url)
-            host, path = parts.hostname or "", parts.path
-        except ValueError:
-            return None
-    if not host:
-        return None
-    name = re.sub(r"/+", "/", path).strip("/").removesuffix(".git")
-    return host.lower(), name.lower()
-
-
-def _require_merged(repository: Repository, branch: str | None) -> None:
+def _require_merged(repository: Repository, environ: Mapping[str, str]) -> None:
     """A job that no pull request started (a comment, another workflow, a schedule) may check out one all the same."""
-    head = repository.resolve(HEAD)
-    default = repository.default_branch_rev(branch)
-    tip = repository.find(default) if default is not None else None
-    if tip is None or not repository.is_ancestor(head, tip):
-        named = branch or "the default branch"
+    head, branch = repository.resolve(HEAD), default_branch_rev(repository, environ)
+    if not repository.is_ancestor(head, repository.resolve(branch)):
         raise UsageError(
-            f"the checkout ({head[:12]}) is not seen to be merged into {named}, and nothing else here decides about it",
-            remedy=f"name what decides: --target origin/{branch or 'BRANCH'}; or check out {named} "
+            f"the checkout ({head[:12]}) is not seen to be merged into {branch}, and nothing else decides about it",
+            remedy=f"name what decides: --target {branch}; or check out {branch} "
             "(`fetch-depth: 0` where it is an older commit of it)",
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
+from maestro.ci import in_ci
 from maestro.report.visible_text import visible
 
 PATIENCE = 1.0
@@ -21,7 +22,7 @@ _CLEAR = "\r\x1b[K"
 
 def wanted(stream: TextIO, environ: Mapping[str, str], *, quiet: bool) -> bool:
     """Whether somebody watches: a terminal that can erase a line, no CI, no ``--quiet``."""
-    if quiet or environ.get("CI") or environ.get("GITHUB_ACTIONS") or environ.get("TERM") == "dumb":
+    if quiet or in_ci(environ) or environ.get("TERM") == "dumb":
         return False
     return stream.isatty()
 

@@ -20,9 +20,8 @@ from maestro.errors import ToolFailure
 from maestro.evidence.errors import BadEvidence
 from maestro.ledger.store import Reader
 from runner.plain_tar import Content, contents, packed
-from runner.run_folder import RunFolder
+from runner.run_folder import KINDS, RunFolder
 
-KINDS = ("sessions", "receipts", "segments", "logs")
 CARRIED = 32 << 20
 """Bytes of files after which an archive or a step carries no more, and another one follows."""
 SPARE = 256 << 20

@@ -13,9 +13,9 @@ from maestro.evidence.errors import BadEvidence
 from maestro.ledger.store import Reader
 from runner import archive
 from runner.plain_tar import contents
-from runner.run_folder import RUN_ID, RunFolder, run_folder
+from runner.run_folder import KINDS, RUN_ID, RunFolder, run_folder
 
-STEP_KINDS = ("steps", *archive.KINDS)
+STEP_KINDS = ("steps", *KINDS)
 _NAME = re.compile(r"runs/(?P<run>[^/]+)/(?P<kind>archives|steps)/(?P<number>[1-9][0-9]{0,8})\.tar\.gz")
 
 
@@ -74,7 +74,7 @@ def fetch(store: Reader, kept: KeptRun, target: Path) -> RunFolder:
     try:
         for name, files in archive.objects_of(store, kept.archive) if kept.archive else _steps_of(store, kept):
             try:
-                archive.unpack(files, folder.path, STEP_KINDS if kept.archive is None else archive.KINDS)
+                archive.unpack(files, folder.path, STEP_KINDS if kept.archive is None else KINDS)
             except OSError as error:
                 raise ToolFailure(f"it cannot be unpacked: {error.strerror}", where=str(folder.path)) from error
             except BadEvidence as error:

@@ -22,7 +22,7 @@ from maestro.evidence.verify import Verified
 from maestro.shares import shared
 from runner import receipt, segment, session, step
 from runner.logged import entry_name
-from runner.run_folder import SUFFIX, RunFolder, chunks
+from runner.run_folder import KINDS, SUFFIX, RunFolder, chunks
 from runner.session import Session
 from runner.step import Step
 
@@ -316,9 +316,9 @@ class _Check:
         if how is None:
             return "no segment closes this run: what it lacks nobody can say; resume it"
         return (
-            f"it goes on elsewhere, or was cut short: there are {how.steps} step(s) and no segment; session "
-            f"{how.session} took the last one at {how.heard}; {how.open} of {how.claimed} claimed execution(s) have no "
-            "receipt; not proven: that no later step was taken away; once nothing works on it any more, "
+            f"it goes on elsewhere, or was cut short: {many(how.steps, 'step')} and no segment are there; session "
+            f"{how.session} took the last one at {how.heard}; {how.open} of {many(how.claimed, 'claimed execution')} "
+            "without a receipt; not proven: that no later step was taken away; once nothing works on it any more, "
             f"`maestro run --resume {self.folder.run_id}` completes it"
         )
 
@@ -355,7 +355,7 @@ class _Check:
         self.out.unfinished = Unfinished(len(believed), last.session, last.made_at, len(taken.claims), open_)
 
     def _carried(self) -> Iterator[tuple[str, Path]]:
-        for kind in ("sessions", "receipts", "segments", "logs"):
+        for kind in KINDS:
             for path in sorted((self.folder.path / kind).glob("*")):
                 if path.is_file():
                     yield f"{kind}/{path.name}", path

@@ -24,7 +24,7 @@ from runner import log_checking
 from runner.governed import Governed
 from runner.ledger_check import Objection, RunReport, check_run
 from runner.looking import looked_at
-from runner.run_folder import SUFFIX, run_folder
+from runner.run_folder import KINDS, SUFFIX, run_folder
 
 KIND: Final = "receipts"
 _LARGEST: Final = 2 << 30
@@ -89,8 +89,6 @@ def files_of_run(run_id: str, said: Governed, world: World) -> dict[str, bytes]:
     with looked_at(None, said.settings, world, said.root, run_id=run_id) as (_, place):
         run_folder(place, run_id).require_readable()
         folder = run_folder(place, run_id).path
-        found = [
-            path for kind in ("sessions", "receipts", "segments", "logs") for path in sorted(folder.glob(f"{kind}/*"))
-        ]
+        found = [path for kind in KINDS for path in sorted(folder.glob(f"{kind}/*"))]
         files = [path for path in found if path.is_file() and not path.name.endswith(".tmp")]
         return {path.relative_to(folder).as_posix(): read_named(path, path.name, _LARGEST) for path in files}

@@ -35,6 +35,8 @@ _CHUNK = 1 << 16
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _UNREADABLE = "unreadable"
 _FOLDERS = ("sessions", "journals", "logs", "receipts", "segments")
+KINDS = ("sessions", "receipts", "segments", "logs")
+"""The folders that tell what happened, to whoever reads the run elsewhere."""
 
 
 @dataclass(frozen=True)

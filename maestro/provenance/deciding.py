@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maestro.ci import in_ci
 from maestro.commands.files import read_named
 from maestro.errors import MaestroError, UsageError
 from maestro.world import World
@@ -77,8 +78,7 @@ def decided_by(arguments: argparse.Namespace, world: World) -> Decider:
     from maestro.provenance.trust_policy import TRUST_PATH
 
     given = None if arguments.policy is None else read_file(world.cwd / arguments.policy, arguments.policy)
-    in_ci = bool(world.environ.get("CI")) or world.environ.get("GITHUB_ACTIONS") == "true"
-    if given is not None and not in_ci:
+    if given is not None and not in_ci(world.environ):
         path = (world.cwd / arguments.policy).resolve()
         root = repository_root(arguments, world) or path.parent
 

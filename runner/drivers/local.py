@@ -23,6 +23,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import IO, Any
 
+from maestro.counting import many
 from maestro.errors import ToolFailure, UsageError
 from maestro.ledger import durable as store
 from policy.placement import Placement
@@ -341,7 +342,7 @@ class LocalDriver:
                 why = complaints.read(2000).decode("utf-8", "replace").strip().replace("\n", "; ")
                 if waiting:
                     raise ToolFailure(
-                        f"the local driver stopped with {len(waiting)} execution(s) not started"
+                        f"the local driver stopped with {many(len(waiting), 'execution')} not started"
                         + (f": {why}" if why else ", its supervisor was killed"),
                         remedy="put that right and resume the run",
                     )

@@ -22,7 +22,7 @@ from runner.ledger_check import RunReport, check_run
 from runner.logged import append_segments
 from runner.mirror import mirrored
 from runner.plain_tar import members, packed
-from runner.run_folder import RunFolder, all_runs
+from runner.run_folder import KINDS, RunFolder, all_runs
 from runner.step import Step
 from tests.maestro.evidence import keys
 from tests.runner import plans
@@ -83,7 +83,7 @@ def test_a_small_run_is_one_file_as_it_always_was(tmp_path: Path) -> None:
     store = MemoryStore()
     folder = kept(tmp_path, store, size=2)
     assert [name for name in store.files if name.startswith("runs/")] == [archive.name_of(RUN, 1)]
-    held = dict(members(store.files[archive.name_of(RUN, 1)], archive.KINDS))
+    held = dict(members(store.files[archive.name_of(RUN, 1)], KINDS))
     assert held == {name: (folder.path / name).read_bytes() for name in folder.evidence()}
 
 
@@ -117,7 +117,7 @@ def _main(_store: MemoryStore) -> str:
 
 def _relist(change: Callable[[dict[str, bytes]], object]) -> Callable[[MemoryStore], None]:
     def changed(store: MemoryStore) -> None:
-        held = dict(members(store.files[_main(store)], (*archive.KINDS, "parts")))
+        held = dict(members(store.files[_main(store)], (*KINDS, "parts")))
         change(held)
         store.files[_main(store)] = packed(held.items())
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from maestro.errors import ToolFailure
 from maestro.evidence.errors import BadEvidence
 from runner import plain_tar
-from runner.archive import KINDS
 from runner.plain_tar import contents, members, packed
+from runner.run_folder import KINDS
 
 
 def archive_of(name: str = "logs/a", kind: bytes = tarfile.REGTYPE, link: str = "", **pax: str) -> bytes:

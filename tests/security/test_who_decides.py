@@ -259,10 +259,13 @@ def test_a_change_that_a_job_of_the_default_branch_checks_out_does_not_decide_ab
     whole = repo.clone(tmp_path / "whole")
     whole.git("fetch", "-q", "origin", "refs/pull/42/merge")
     whole.git("checkout", "-q", "--detach", "FETCH_HEAD")
-    for clone in (shallow, whole):
+    for clone, says in ((shallow, "has not been fetched"), (whole, "is not seen to be merged into origin/main")):
         answer = job(clone, tmp_path, f"schedule as {name}")
         assert (answer.code, answer.out) == (2, "")
-        assert "is not seen to be merged into main" in answer.err
+        assert says in answer.err
+    shallow.git("checkout", "-q", "-b", "main")
+    answer = job(shallow, tmp_path, f"schedule as {name}")
+    assert (answer.code, answer.out) == (2, ""), "a branch of one's own is not the remote's, whatever it is called"
     told = job(whole, tmp_path, f"schedule as {name}", "--target", "origin/main", "--head", "HEAD")
     assert told.rules() == ["mc.governance/milder_setting"]
 

@@ -15,7 +15,7 @@ from maestro.world import World
 from runner.commands.receipts.opened import OpenLedger
 from runner.commands.receipts.words import SCHEMA, as_json
 from runner.ledger_check import RunReport
-from runner.run_folder import RunFolder
+from runner.run_folder import KINDS, RunFolder
 
 
 def export(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -> int:
@@ -49,7 +49,7 @@ def export(arguments: argparse.Namespace, world: World, ledger: OpenLedger) -> i
 def _write(target: Path, ledger: OpenLedger, folders: Sequence[RunFolder], reports: Sequence[RunReport]) -> None:
     (target / "keys").mkdir()
     for folder in folders:
-        for kind in () if folder.unreadable else ("sessions", "receipts", "segments", "logs"):
+        for kind in () if folder.unreadable else KINDS:
             shutil.copytree(
                 folder.path / kind, target / "runs" / folder.run_id / kind, ignore=shutil.ignore_patterns("*.tmp")
             )
